@@ -1,0 +1,1 @@
+//! The agent: keys, work, deployment, reports.

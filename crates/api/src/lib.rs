@@ -1,0 +1,1 @@
+//! The JSON door: REST and OpenAPI.

@@ -1,0 +1,1 @@
+//! Contracts of issuers and targets, error classes, configuration schemas.

@@ -1,0 +1,1 @@
+//! Connection, dialect, units of work with grouped commits, migrations runner.

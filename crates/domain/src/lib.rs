@@ -1,0 +1,1 @@
+//! Rules and states, pure: ids, names, entities, transitions, renewal planning, permissions.

@@ -1,0 +1,1 @@
+//! Durable queue: lease, epoch, back-off, schedule.

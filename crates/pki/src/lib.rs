@@ -1,0 +1,1 @@
+//! Bytes to meaning and back: keys, requests, certificates, chains, lints.

@@ -1,0 +1,1 @@
+//! Connects and returns what is really served.

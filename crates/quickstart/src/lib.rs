@@ -1,0 +1,1 @@
+//! One command from an empty directory to a served certificate.

@@ -1,0 +1,1 @@
+//! Entities and repositories on SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! One module per place where a certificate is installed, on one deploy primitive.

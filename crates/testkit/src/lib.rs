@@ -1,0 +1,1 @@
+//! Fixtures, real peers and private database instances for tests.

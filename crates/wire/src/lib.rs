@@ -1,0 +1,1 @@
+//! JSON types of the wire, shared by both ends.

@@ -1,0 +1,2 @@
+//! Project tasks: generate, layers, test, bench.
+fn main() {}
