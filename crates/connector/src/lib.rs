@@ -1,1 +1,18 @@
-//! Contracts of issuers and targets, error classes, configuration schemas.
+//! The contracts: what an issuer, a signer and a target are, whoever is behind them.
+//!
+//! Start at [`target`]. A connector is made from a typed configuration that its [`schema::ConfigSchema`] describes;
+//! it fails with a [`ConnectorError`] whose [`ErrorClass`] is all a scheduler looks at.
+//!
+//! **Invariant:** no concrete connector is known here. **Invariant:** a message that leaves a connector has gone through
+//! [`error::sanitise`].
+
+mod cx;
+pub mod error;
+pub mod fault;
+pub mod schema;
+pub mod target;
+
+pub use cx::{Check, Cx, ProbeReport};
+pub use error::{ConnectorError, ErrorClass, Retry};
+pub use schema::{ConfigSchema, FieldError};
+pub use target::{Deployed, Material, Progress, Target};
