@@ -454,9 +454,12 @@ CREATE TABLE idempotency_keys (
   PRIMARY KEY (key, actor)
 );
 CREATE INDEX idempotency_keys_created_idx ON idempotency_keys (created_at);
+-- The value of a counter is the sum of its shards: writers that commit at the same time do not wait for each other's row.
 CREATE TABLE counters (
-  name TEXT NOT NULL PRIMARY KEY,
-  value BIGINT NOT NULL
+  name TEXT NOT NULL,
+  shard BIGINT NOT NULL,
+  value BIGINT NOT NULL,
+  PRIMARY KEY (name, shard)
 );
 
 -- The audit log is append-only: the one change allowed is the numbering of a row that has no number.
