@@ -1,0 +1,124 @@
+//! What a use case answers when it does not do what was asked. The doors alone turn this into status codes.
+
+use certctl_connector::ConnectorError;
+use certctl_db::DbError;
+use certctl_domain::permission::Permission;
+use certctl_domain::refusal::{Refusal, Refusals};
+
+/// The result of a use case.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a use case did not do what was asked. `code` fields are stable and part of the wire.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No such thing, or the caller may not know of it.
+    #[error("{what} {id} does not exist")]
+    Missing {
+        /// The sort of thing.
+        what: &'static str,
+        /// The id asked for.
+        id: String,
+    },
+    /// The caller lacks a permission.
+    #[error("this needs the permission {0}")]
+    Denied(Permission),
+    /// Understood and forbidden, whatever the permissions.
+    #[error("{message}")]
+    Forbidden {
+        /// Stable code.
+        code: &'static str,
+        /// What and why.
+        message: String,
+    },
+    /// The route is for agents.
+    #[error("this needs an agent's own credential")]
+    AgentOnly,
+    /// The credential is not accepted.
+    #[error("{message}")]
+    Unauthenticated {
+        /// Stable code.
+        code: &'static str,
+        /// What and why.
+        message: String,
+    },
+    /// Malformed, or refused by profile, policy or state: all reasons.
+    #[error("{}", .0.summary())]
+    Refused(Refusals),
+    /// In the way of something that exists.
+    #[error("{message}")]
+    Conflict {
+        /// Stable code.
+        code: &'static str,
+        /// What and why.
+        message: String,
+        /// Counts or ids that explain it.
+        details: Vec<(String, String)>,
+    },
+    /// `If-Match` named another revision.
+    #[error("it is at revision {current}, not at the one named; read it again")]
+    Stale {
+        /// The revision stored now.
+        current: i64,
+    },
+    /// It was there and is gone for good.
+    #[error("{message}")]
+    Gone {
+        /// Stable code.
+        code: &'static str,
+        /// What and why.
+        message: String,
+    },
+    /// An issuer or target did not do its part.
+    #[error("{0}")]
+    Connector(#[from] ConnectorError),
+    /// The database cannot be reached or is full; nothing was changed.
+    #[error("the database is not available; try again")]
+    Unavailable(#[source] DbError),
+    /// A bug, or data that cannot be.
+    #[error("internal error: {context}")]
+    Internal {
+        /// What was being done.
+        context: String,
+        /// What went wrong.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}
+
+impl Error {
+    /// No such thing.
+    pub fn missing(what: &'static str, id: impl AsRef<str>) -> Self {
+        Self::Missing { what, id: id.as_ref().to_owned() }
+    }
+
+    /// One malformed field.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Refused(Refusal::invalid(field, message).into())
+    }
+
+    /// One field that is understood and not allowed.
+    pub fn refused(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::Refused(Refusal::denied(field, message).into())
+    }
+
+    /// In the way of something that exists.
+    pub fn conflict(code: &'static str, message: impl Into<String>) -> Self {
+        Self::Conflict { code, message: message.into(), details: Vec::new() }
+    }
+
+    /// Data that cannot be.
+    pub fn internal(context: impl Into<String>) -> Self {
+        Self::Internal { context: context.into(), source: None }
+    }
+
+    /// A bug with its cause.
+    pub fn bug(context: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Internal { context: context.into(), source: Some(Box::new(source)) }
+    }
+}
+
+impl From<Refusals> for Error {
+    fn from(refusals: Refusals) -> Self {
+        Self::Refused(refusals)
+    }
+}

@@ -1,0 +1,166 @@
+//! The application and what it takes from the world: clock, ids, randomness, database, settings. All are arguments, so that
+//! a test or a simulation runs the same code on virtual time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certctl_db::Db;
+use certctl_domain::ids::IdSource;
+use certctl_pki::Timestamp;
+use ulid::Ulid;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Gives unpredictable bytes.
+pub trait Randomness: Send + Sync {
+    /// Fills the buffer.
+    fn fill(&self, bytes: &mut [u8]);
+}
+
+/// The clock of the machine.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place where the machine's clock is read")]
+    fn now(&self) -> Timestamp {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Timestamp::from_unix_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// Random bytes from the cryptographic provider.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemRandomness;
+
+impl Randomness for SystemRandomness {
+    fn fill(&self, bytes: &mut [u8]) {
+        aws_lc_rs::rand::fill(bytes).expect("the system's random generator works");
+    }
+}
+
+/// ULIDs from a clock and a source of randomness.
+pub struct SystemIds {
+    clock: Arc<dyn Clock>,
+    randomness: Arc<dyn Randomness>,
+}
+
+impl SystemIds {
+    /// Ids whose time part is the clock's.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>, randomness: Arc<dyn Randomness>) -> Self {
+        Self { clock, randomness }
+    }
+}
+
+impl IdSource for SystemIds {
+    fn ulid(&self) -> Ulid {
+        let mut bytes = [0; 16];
+        self.randomness.fill(&mut bytes);
+        let millis = u64::try_from(self.clock.now().unix_micros() / 1000).unwrap_or_default();
+        Ulid::from_parts(millis, u128::from_be_bytes(bytes))
+    }
+}
+
+/// What the operator may set for the engine.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Name of this process in leases.
+    pub worker: String,
+    /// How long a worker may be silent before its work is given to another.
+    pub lease: Duration,
+    /// How long a job waits for a CSR.
+    pub csr_timeout: Duration,
+    /// How long a job waits for approval.
+    pub approval_timeout: Duration,
+    /// How long an external issuer may take.
+    pub order_timeout: Duration,
+    /// Jobs run at the same time by this process.
+    pub concurrency: usize,
+    /// Static enrolment tokens; empty closes that door.
+    pub agent_bootstrap_tokens: Vec<secrecy::SecretString>,
+    /// Whether a static token re-enrols a known name.
+    pub agent_reenroll: bool,
+    /// How long a request that issues waits for the issuer before it answers 202.
+    pub answer_within: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            worker: "server".to_owned(),
+            lease: Duration::from_secs(60),
+            csr_timeout: Duration::from_secs(24 * 3600),
+            approval_timeout: Duration::from_secs(168 * 3600),
+            order_timeout: Duration::from_secs(7 * 24 * 3600),
+            concurrency: 25,
+            agent_bootstrap_tokens: Vec::new(),
+            agent_reenroll: false,
+            answer_within: Duration::from_secs(10),
+        }
+    }
+}
+
+/// The use cases. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdSource>,
+    randomness: Arc<dyn Randomness>,
+    settings: Settings,
+}
+
+impl App {
+    /// Puts the application together.
+    #[must_use]
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        ids: Arc<dyn IdSource>,
+        randomness: Arc<dyn Randomness>,
+        settings: Settings,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { db, clock, ids, randomness, settings }) }
+    }
+
+    /// Now.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Where fresh ids come from.
+    #[must_use]
+    pub fn ids(&self) -> &dyn IdSource {
+        self.inner.ids.as_ref()
+    }
+
+    /// Unpredictable bytes.
+    #[must_use]
+    pub fn random<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.inner.randomness.fill(&mut bytes);
+        bytes
+    }
+
+    /// What the operator set.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The database.
+    #[must_use]
+    pub fn db(&self) -> &Db {
+        &self.inner.db
+    }
+}
