@@ -1,0 +1,68 @@
+//! Issuers that answer later. The order is placed once, under the id of the reserved version; its name is on record before
+//! it is polled, and every poll is a short attempt of the job.
+
+use std::time::Duration;
+
+use certctl_connector::{Cx, Issuer, OrderRef};
+use certctl_db::Unit;
+use certctl_domain::certificate::{Identity, Version};
+use certctl_domain::work::FailureClass;
+use certctl_jobs::{Job, State};
+use certctl_pki::Timestamp;
+
+use super::run::{Attempt, issue_request, outcome_of};
+use super::{Ask, Failure, Plan, Step};
+use crate::caller::Caller;
+use crate::world::App;
+
+const CALL_LIMIT: Duration = Duration::from_secs(60);
+const POLL_LEAST: Duration = Duration::from_secs(1);
+const POLL_MOST: Duration = Duration::from_secs(300);
+
+impl App {
+    pub(super) async fn issuance_order(
+        &self,
+        job: &Job,
+        _identity: Option<&Identity>,
+        ask: Ask,
+        issuer: &dyn Issuer,
+        mut unit: Unit,
+        reserved: Option<&Version>,
+    ) -> Result<Attempt, Failure> {
+        let now = self.now();
+        let mut plan = Plan::make(self, ask, now)?;
+        match reserved {
+            Some(version) => plan.version = version.clone(),
+            None => certctl_store::versions::insert(&mut unit, &plan.version),
+        }
+        self.commit(unit).await?;
+        Step::Reserved.reached();
+        let cx = Cx { deadline: now + CALL_LIMIT, idempotency_key: plan.version.id.to_string(), now };
+        let outcome = match &plan.version.order_ref {
+            Some(order) => issuer.poll(&cx, &OrderRef::new(order)).await?,
+            None => issuer.issue(&cx, &issue_request(&plan)).await?,
+        };
+        Step::Ordered.reached();
+        match outcome_of(&plan, outcome)? {
+            Ok(signed) => {
+                let version = self.issuance_commit(&plan, &signed, &job.lease(), &Caller::system("issue")).await?;
+                Ok(Attempt::Issued(Box::new(version)))
+            }
+            Err((order, poll_after)) => self.issuance_ordered(job, &plan, &order, poll_after, now).await,
+        }
+    }
+
+    async fn issuance_ordered(&self, job: &Job, plan: &Plan, order: &str, poll_after: Duration, now: Timestamp) -> Result<Attempt, Failure> {
+        if now.duration_since(plan.version.created_at) > self.settings().order_timeout {
+            let message = format!("order {order} was not answered within {} s", self.settings().order_timeout.as_secs());
+            return Err(Failure::new(FailureClass::Expired, message));
+        }
+        let mut unit = Unit::new();
+        certctl_store::versions::record_order(&mut unit, &plan.version.id, order);
+        let at = now + poll_after.clamp(POLL_LEAST, POLL_MOST);
+        certctl_jobs::wait_until(&mut unit, &job.lease(), State::AwaitingIssuer, at.unix_micros(), now.unix_micros());
+        self.commit(unit).await?;
+        Step::OrderRecorded.reached();
+        Ok(Attempt::Waits)
+    }
+}

@@ -1,0 +1,229 @@
+//! One attempt of an issuance job, from wherever the last one stopped. Run by the worker that holds the lease: a request that
+//! brought the CSR, or the runner.
+
+use certctl_connector::{Engine, IssueRequest, Issued, Outcome, OwnCa};
+use certctl_db::Unit;
+use certctl_domain::certificate::{Certificate, Holder, Identity, Version};
+use certctl_domain::ids::{CertificateId, JobId};
+use certctl_domain::target::Mapping;
+use certctl_domain::work::FailureClass;
+use certctl_jobs::{Job, Lease, State};
+
+use super::gate::Subject;
+use super::settle::{FailedAttempt, Signed};
+use super::{Ask, Failure, Gate, Plan, Step};
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::payload::IssuePayload;
+use crate::world::App;
+
+/// Where an attempt ended.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// Everything is on record.
+    Issued(Box<Version>),
+    /// The job waits: for a person, a CSR, the issuer or its next attempt.
+    Waits,
+    /// The job ended for good.
+    Failed(Failure),
+}
+
+/// What an attempt starts from.
+struct Facts {
+    job_id: JobId,
+    certificate: Certificate,
+    identity: Option<Identity>,
+    payload: IssuePayload,
+    holder: Holder,
+}
+
+impl App {
+    /// Runs one attempt of a claimed issuance or renewal job.
+    pub(crate) async fn issuance_run(&self, job: &Job) -> Result<Attempt> {
+        let facts = self.issuance_facts(job).await?;
+        let reserved = certctl_store::versions::reserved_of_job(self.db(), &facts.job_id).await.map_err(Error::from_db)?;
+        match self.issuance_attempt(job, &facts, reserved.as_ref()).await {
+            Ok(attempt) => Ok(attempt),
+            Err(failure) => self.issuance_failed(job, &facts, failure).await,
+        }
+    }
+
+    async fn issuance_facts(&self, job: &Job) -> Result<Facts> {
+        let job_id = JobId::parse(&job.id).map_err(|error| Error::bug("reading a job id", error))?;
+        let payload = IssuePayload::read(job)?;
+        let holder = payload.holder()?;
+        let id = job.certificate_id.as_deref().ok_or_else(|| Error::internal("an issuance job names no certificate"))?;
+        let id = CertificateId::parse(id).map_err(|error| Error::bug("reading a certificate id", error))?;
+        let certificate = certctl_store::certificates::get(self.db(), &id).await.map_err(Error::from_db)?;
+        let certificate = certificate.ok_or_else(|| Error::missing("certificate", &id))?;
+        let identity = certctl_store::identities::get(self.db(), &id, &holder).await.map_err(Error::from_db)?;
+        Ok(Facts { job_id, certificate, identity, payload, holder })
+    }
+
+    async fn issuance_attempt(&self, job: &Job, facts: &Facts, reserved: Option<&Version>) -> Result<Attempt, Failure> {
+        if facts.certificate.archived_at.is_some() {
+            return Err(Failure::new(FailureClass::Rejected, "the certificate was archived"));
+        }
+        let profile = self.profile_for_issue(facts.certificate.certificate_profile_id.as_ref()).await?;
+        let policy = self.policy_for_issue(&facts.certificate.renewal_policy_id).await?;
+        let engine = self.engine(&facts.certificate.issuer_id).await?;
+        let csr = facts.payload.csr()?;
+        let subject = Subject { certificate: &facts.certificate, profile: &profile, holder: &facts.holder, csr: csr.as_ref() };
+        let approval = match self.gate(&facts.job_id, &subject).await? {
+            Gate::Open => None,
+            Gate::Approved(approval) => Some(approval),
+            Gate::Ask | Gate::Waiting => {
+                let mut unit = Unit::new();
+                self.gate_ask(&mut unit, &facts.job_id, &subject, &Caller::system("scheduler"));
+                certctl_jobs::wait(&mut unit, &job.lease(), State::AwaitingApproval, self.now().unix_micros());
+                self.commit(unit).await?;
+                return Ok(Attempt::Waits);
+            }
+        };
+        let Some(csr) = csr else {
+            return Err(Failure::new(FailureClass::Internal, "the job was run before its request arrived"));
+        };
+        let ask = Ask {
+            certificate: facts.certificate.clone(),
+            policy,
+            profile,
+            engine,
+            holder: facts.holder.clone(),
+            csr,
+            requested_by: facts.payload.requested_by.clone(),
+            job_id: facts.job_id.clone(),
+        };
+        let mut unit = Unit::new();
+        if let Some(approval) = approval {
+            certctl_store::approvals::consume(&mut unit, &approval.id, self.now());
+        }
+        self.issuance_plan(job, facts, ask, unit, reserved).await
+    }
+
+    async fn issuance_plan(&self, job: &Job, facts: &Facts, ask: Ask, unit: Unit, reserved: Option<&Version>) -> Result<Attempt, Failure> {
+        match (ask.engine.clone().as_ref(), reserved) {
+            // A CA of ours signed at most for us, and nobody received it: the serial is burned and a fresh one taken.
+            (Engine::Own(_), Some(version)) => {
+                self.version_void(version, "the process stopped before the signature was recorded").await?;
+                self.issuance_own(job, ask, unit).await
+            }
+            (Engine::Own(_), None) => self.issuance_own(job, ask, unit).await,
+            (Engine::External(issuer), reserved) => {
+                self.issuance_order(job, facts.identity.as_ref(), ask, issuer.as_ref(), unit, reserved).await
+            }
+        }
+    }
+
+    async fn issuance_own(&self, job: &Job, ask: Ask, mut unit: Unit) -> Result<Attempt, Failure> {
+        let plan = Plan::make(self, ask, self.now())?;
+        certctl_store::versions::insert(&mut unit, &plan.version);
+        self.commit(unit).await?;
+        self.issuance_sign(&plan, &job.lease(), &Caller::system("issue")).await.map(|version| Attempt::Issued(Box::new(version)))
+    }
+
+    /// Signs a reserved plan with a CA of ours and commits everything that follows.
+    pub(crate) async fn issuance_sign(&self, plan: &Plan, lease: &Lease, caller: &Caller) -> Result<Version, Failure> {
+        Step::Reserved.reached();
+        let Engine::Own(ca) = plan.ask.engine.as_ref() else {
+            return Err(Failure::new(FailureClass::Internal, "an external issuer has no key of ours"));
+        };
+        let signed = sign(ca, plan).await?;
+        Step::Signed.reached();
+        self.issuance_commit(plan, &signed, lease, caller).await
+    }
+
+    pub(crate) async fn issuance_commit(&self, plan: &Plan, signed: &Signed, lease: &Lease, caller: &Caller) -> Result<Version, Failure> {
+        let mappings = self.mappings_of(&plan.ask).await?;
+        let (unit, version) = self.settle_issued(caller, plan, signed, lease, &mappings);
+        self.commit(unit).await?;
+        Step::Committed.reached();
+        metrics::counter!("certctl_issuance_total", "issuer_type" => plan.ask.engine.kind(), "outcome" => "success").increment(1);
+        Ok(version)
+    }
+
+    async fn mappings_of(&self, ask: &Ask) -> Result<Vec<Mapping>> {
+        match &ask.holder {
+            Holder::External => Ok(Vec::new()),
+            Holder::Agent(agent) => {
+                certctl_store::mappings::of_agent(self.db(), &ask.certificate.id, agent).await.map_err(Error::from_db)
+            }
+        }
+    }
+
+    async fn version_void(&self, version: &Version, reason: &str) -> Result<()> {
+        let mut unit = Unit::new();
+        certctl_store::versions::void(&mut unit, &version.id, reason);
+        self.audit_voided(&mut unit, version, reason);
+        self.commit(unit).await
+    }
+
+    async fn issuance_failed(&self, job: &Job, facts: &Facts, failure: Failure) -> Result<Attempt> {
+        tracing::warn!(job.id = %job.id, certificate.id = %facts.certificate.id, class = failure.class.as_str(), "issuance of {} failed: {}", facts.certificate.id, failure.message);
+        let kind = self.engine(&facts.certificate.issuer_id).await.map_or("unknown", |engine| engine.kind());
+        metrics::counter!("certctl_issuance_total", "issuer_type" => kind, "outcome" => "failure").increment(1);
+        metrics::counter!("certctl_issuance_failures_total", "issuer_type" => kind, "error_class" => failure.class.as_str()).increment(1);
+        let policy = self.policy_for_issue(&facts.certificate.renewal_policy_id).await?;
+        let state_again = if facts.payload.csr.is_some() { State::Pending } else { State::AwaitingCsr };
+        let still = certctl_store::versions::reserved_of_job(self.db(), &facts.job_id).await.map_err(Error::from_db)?;
+        let attempt = FailedAttempt {
+            certificate: &facts.certificate,
+            identity: facts.identity.as_ref(),
+            policy: &policy,
+            lease: &job.lease(),
+            attempt: job.attempt,
+            max_attempts: job.max_attempts,
+            back_to: state_again,
+            reserved: still.as_ref(),
+        };
+        let unit = self.settle_failed(&attempt, &failure);
+        self.commit(unit).await?;
+        Ok(Attempt::Failed(failure))
+    }
+}
+
+async fn sign(ca: &OwnCa, plan: &Plan) -> Result<Signed, Failure> {
+    let tbs = plan.tbs.as_ref().ok_or_else(|| Failure::new(FailureClass::Internal, "nothing was built to be signed"))?;
+    let signature = ca.signer.sign(tbs.der()).await?;
+    let certificate = tbs.finish(&signature).map_err(|error| Failure::new(FailureClass::Internal, error.to_string()))?;
+    Ok(Signed { certificate, chain_pem: ca.chain_pem.clone() })
+}
+
+/// What an external issuer returned, judged against what was asked (connectors §9-23).
+pub(crate) fn accept(plan: &Plan, issued: &Issued) -> Result<Signed, Failure> {
+    let wrong = |what: String| Failure::new(FailureClass::Rejected, format!("the issuer answered with another certificate: {what}"));
+    let certificate = issued.leaf.clone();
+    if certificate.public_key().spki_sha256_hex() != plan.version.spki_sha256 {
+        return Err(wrong("the key is not the request's".to_owned()));
+    }
+    if certificate.is_ca() {
+        return Err(wrong("it is a CA".to_owned()));
+    }
+    for san in plan.spec.sans() {
+        if !certificate.sans().contains(san) {
+            return Err(wrong(format!("{san} is missing")));
+        }
+    }
+    if certificate.not_after() <= plan.version.created_at {
+        return Err(wrong("it is expired".to_owned()));
+    }
+    Ok(Signed { certificate, chain_pem: certctl_pki::pem::to_pem_chain(&issued.chain) })
+}
+
+pub(crate) fn issue_request(plan: &Plan) -> IssueRequest {
+    IssueRequest {
+        csr: plan.ask.csr.clone(),
+        common_name: plan.spec.common_name().to_owned(),
+        sans: plan.spec.sans().to_vec(),
+        usages: plan.ask.profile.rules.allowed_ekus.iter().copied().map(super::plan::usage).collect(),
+        not_before: plan.spec.not_before(),
+        not_after: plan.spec.not_after(),
+        must_staple: plan.ask.profile.rules.must_staple,
+    }
+}
+
+pub(crate) fn outcome_of(plan: &Plan, outcome: Outcome) -> Result<Result<Signed, (String, std::time::Duration)>, Failure> {
+    match outcome {
+        Outcome::Issued(issued) => accept(plan, &issued).map(Ok),
+        Outcome::Pending { order, poll_after } => Ok(Err((order.to_string(), poll_after))),
+    }
+}

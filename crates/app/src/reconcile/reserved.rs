@@ -1,0 +1,53 @@
+//! Intents whose end is not on record: the process died between reserving and committing. Work that is still open resolves
+//! them itself; what is left belongs to nobody and is voided. Nobody ever received a certificate for such a serial.
+
+use std::time::Duration;
+
+use certctl_db::Unit;
+use certctl_domain::audit::{Action, Event};
+use certctl_domain::certificate::Version;
+
+use super::{BATCH, Report};
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::world::App;
+
+/// An intent this old without open work is nobody's.
+const ORPHANED_AFTER: Duration = Duration::from_secs(120);
+
+impl App {
+    /// One pass over old intents.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be asked.
+    pub async fn reserved_pass(&self) -> Result<Report> {
+        let now = self.now();
+        let old = certctl_store::versions::reserved_before(self.db(), now - ORPHANED_AFTER, BATCH).await.map_err(Error::from_db)?;
+        let mut report = Report { seen: old.len(), moved: 0, more: false };
+        for version in &old {
+            let open = match &version.job_id {
+                Some(job) => certctl_jobs::get(self.db(), job.as_str()).await.map_err(Error::from_db)?.is_some_and(|job| job.completed_at.is_none()),
+                None => false,
+            };
+            if open {
+                continue;
+            }
+            let reason = "its work ended before a signature was recorded";
+            let mut unit = Unit::new();
+            certctl_store::versions::void(&mut unit, &version.id, reason);
+            self.audit_voided(&mut unit, version, reason);
+            if self.commit_or_moved(unit).await? {
+                report.moved += 1;
+            }
+        }
+        Ok(report)
+    }
+
+    pub(crate) fn audit_voided(&self, unit: &mut Unit, version: &Version, reason: &str) {
+        let event = Event::new(Action::VersionVoided, &version.id)
+            .with("reason", reason)
+            .with_some("certificate_id", version.certificate_id.as_ref().map(|id| id.as_str()))
+            .with_some("serial", version.serial.as_ref().map(certctl_pki::Serial::to_hex));
+        self.audit(unit, &Caller::system("reconcile"), event);
+    }
+}
