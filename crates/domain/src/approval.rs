@@ -129,8 +129,11 @@ pub enum DecisionError {
     #[error("the request is already {}", .0.as_str())]
     Decided(ApprovalState),
     /// The time to decide is over.
-    #[error("the request expired at {0}; renew the certificate to ask again", .0.to_rfc3339())]
-    TooLate(Timestamp),
+    #[error("the request expired at {at}; renew the certificate to ask again")]
+    TooLate {
+        /// When, RFC 3339.
+        at: String,
+    },
     /// Only persons decide.
     #[error("only a person may decide; this credential stands for none")]
     NotAPerson,
@@ -149,7 +152,7 @@ impl Approval {
             return Err(DecisionError::Decided(self.state));
         }
         if now >= self.expires_at {
-            return Err(DecisionError::TooLate(self.expires_at));
+            return Err(DecisionError::TooLate { at: self.expires_at.to_rfc3339() });
         }
         if !person.is_human() {
             return Err(DecisionError::NotAPerson);

@@ -1,7 +1,7 @@
 //! Certificate profiles: what may be issued. A change makes a new revision; each issued version is stamped with its own.
 
-use certctl_pki::key::KeyAlgorithm;
 use certctl_pki::Timestamp;
+use certctl_pki::key::KeyAlgorithm;
 
 use crate::ids::ProfileId;
 use crate::ownership::check_name;
@@ -197,7 +197,8 @@ impl ProfileRules {
 
     fn check_keys(&self, refusals: &mut Refusals) {
         if self.allowed_key_algorithms.is_empty() {
-            refusals.push(Refusal::invalid("allowed_key_algorithms", "name at least one algorithm: ECDSA, RSA or Ed25519"));
+            refusals
+                .push(Refusal::invalid("allowed_key_algorithms", "name at least one algorithm: ECDSA, RSA or Ed25519"));
         }
         for (index, rule) in self.allowed_key_algorithms.iter().enumerate() {
             let least = match rule.algorithm {
@@ -317,7 +318,13 @@ mod tests {
         let fields: Vec<&str> = refusals.0.iter().map(|refusal| refusal.field.as_str()).collect();
         assert_eq!(
             fields,
-            ["name", "allowed_key_algorithms[0].min_size", "max_ttl_seconds", "required_san_patterns[0]", "permitted_ips[0]"]
+            [
+                "name",
+                "allowed_key_algorithms[0].min_size",
+                "max_ttl_seconds",
+                "required_san_patterns[0]",
+                "permitted_ips[0]"
+            ]
         );
     }
 

@@ -35,7 +35,12 @@ pub fn renew_at(id: &CertificateId, not_before: Timestamp, not_after: Timestamp,
 
 /// The instant stored for the planner: absent when the policy leaves renewal to a person.
 #[must_use]
-pub fn planned(id: &CertificateId, not_before: Timestamp, not_after: Timestamp, policy: &RenewalPolicy) -> Option<Timestamp> {
+pub fn planned(
+    id: &CertificateId,
+    not_before: Timestamp,
+    not_after: Timestamp,
+    policy: &RenewalPolicy,
+) -> Option<Timestamp> {
     policy.auto_renew.then(|| renew_at(id, not_before, not_after, policy))
 }
 
@@ -71,9 +76,9 @@ pub fn slow_retry(identity: &Identity, now: Timestamp) -> Duration {
 
 /// A share of `most`, the same for the same text (FNV-1a: spread, not secrecy).
 fn jitter(text: &str, most: Duration) -> Duration {
-    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = text
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let share = (hash >> 32) as u32;
     most.mul_f64(f64::from(share) / f64::from(u32::MAX))
 }

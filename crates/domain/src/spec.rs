@@ -49,8 +49,7 @@ impl CertificateSpec {
         }
         check_names(&certificate.common_name, &certificate.sans, profile, &mut refusals);
         check_request_names(certificate, csr, &mut refusals);
-        let key = csr.public_key();
-        let (key_algorithm, key_size) = (key.algorithm(), key.size());
+        let (key_algorithm, key_size) = (csr.key_kind().algorithm(), u32::from(csr.key_kind().size()));
         if !profile.rules.admits_key(key_algorithm, key_size) {
             let message = format!(
                 "a key of {} {key_size} bits is not allowed by profile {}; use one of: {}",
@@ -62,7 +61,10 @@ impl CertificateSpec {
         }
         let validity = validity(profile, issuer_ttl, issuer_end, now);
         if validity.is_none() {
-            refusals.push(Refusal::denied("issuer_id", "the issuer's own certificate ends too soon for this profile; renew the CA"));
+            refusals.push(Refusal::denied(
+                "issuer_id",
+                "the issuer's own certificate ends too soon for this profile; renew the CA",
+            ));
         }
         refusals.into_result()?;
         let (not_before, not_after) = validity.expect("refused above when absent");
@@ -117,8 +119,13 @@ pub fn validity(
     now: Timestamp,
 ) -> Option<(Timestamp, Timestamp)> {
     let rules = &profile.rules;
-    let cap = if rules.max_ttl_seconds == 0 { issuer_ttl } else { issuer_ttl.min(Duration::from_secs(rules.max_ttl_seconds)) };
-    let wanted = if rules.default_ttl_seconds == 0 { cap } else { cap.min(Duration::from_secs(rules.default_ttl_seconds)) };
+    let cap = if rules.max_ttl_seconds == 0 {
+        issuer_ttl
+    } else {
+        issuer_ttl.min(Duration::from_secs(rules.max_ttl_seconds))
+    };
+    let wanted =
+        if rules.default_ttl_seconds == 0 { cap } else { cap.min(Duration::from_secs(rules.default_ttl_seconds)) };
     // Dates in certificates have whole seconds, and both ends count (RFC 5280 §4.1.2.5).
     let now = Timestamp::from_unix_secs(now.unix_secs());
     let not_before = now - backdate(wanted);
@@ -139,13 +146,17 @@ pub fn check_names(common_name: &str, sans: &[San], profile: &Profile, refusals:
         Err(error) => refusals.push(Refusal::invalid("common_name", error.to_string())),
     }
     if sans.len() > NAMES_MAX {
-        refusals.push(Refusal::invalid("sans", format!("{} names are more than {NAMES_MAX}; split the certificate", sans.len())));
+        refusals.push(Refusal::invalid(
+            "sans",
+            format!("{} names are more than {NAMES_MAX}; split the certificate", sans.len()),
+        ));
     }
     for (index, san) in sans.iter().enumerate() {
         check_name(&format!("sans[{index}]"), san, rules, name, refusals);
     }
     for pattern in &rules.required_san_patterns {
-        let matches = regex::Regex::new(pattern).is_ok_and(|regex| sans.iter().any(|san| regex.is_match(&san.to_string())));
+        let matches =
+            regex::Regex::new(pattern).is_ok_and(|regex| sans.iter().any(|san| regex.is_match(&san.to_string())));
         if !matches {
             let message = format!("profile {name} requires a name that matches {pattern}; add one");
             refusals.push(Refusal::denied("sans", message));
@@ -158,7 +169,11 @@ fn check_name(field: &str, san: &San, rules: &NameRules, profile: &str, refusals
         San::Dns(name) => dns_problem(name, rules),
         San::Ip(address) => {
             let allowed = rules.permitted_ips.is_empty()
-                || rules.permitted_ips.iter().filter_map(|range| Cidr::parse(range)).any(|range| range.contains(*address));
+                || rules
+                    .permitted_ips
+                    .iter()
+                    .filter_map(|range| Cidr::parse(range))
+                    .any(|range| range.contains(*address));
             (!allowed).then(|| format!("address {address} lies outside the ranges"))
         }
         San::Email(address) => {
@@ -168,12 +183,16 @@ fn check_name(field: &str, san: &San, rules: &NameRules, profile: &str, refusals
         }
         San::Uri(uri) => {
             let pattern = format!("^(?:{})$", rules.spiffe_uri_pattern);
-            let allowed = !rules.spiffe_uri_pattern.is_empty() && regex::Regex::new(&pattern).is_ok_and(|r| r.is_match(uri));
+            let allowed =
+                !rules.spiffe_uri_pattern.is_empty() && regex::Regex::new(&pattern).is_ok_and(|r| r.is_match(uri));
             (!allowed).then(|| format!("URI {uri} does not match the pattern"))
         }
     };
     if let Some(problem) = problem {
-        refusals.push(Refusal::denied(field, format!("{problem} allowed by profile {profile}; ask for another name or profile")));
+        refusals.push(Refusal::denied(
+            field,
+            format!("{problem} allowed by profile {profile}; ask for another name or profile"),
+        ));
     }
 }
 
@@ -200,19 +219,26 @@ fn covered(name: &str, suffixes: &[String]) -> bool {
 /// A request may leave names out, since the record has them; it may not bring others.
 fn check_request_names(certificate: &Certificate, csr: &Csr, refusals: &mut Refusals) {
     if let Some(name) = csr.common_name().filter(|name| !name.eq_ignore_ascii_case(&certificate.common_name)) {
-        let message = format!("the request's common name {name} is not {}; make a request for the record's names", certificate.common_name);
+        let message = format!(
+            "the request's common name {name} is not {}; make a request for the record's names",
+            certificate.common_name
+        );
         refusals.push(Refusal::denied("csr_pem", message));
     }
     for san in csr.sans() {
         let is_common_name = San::parse(&certificate.common_name).is_ok_and(|name| name == *san);
         if !certificate.sans.contains(san) && !is_common_name {
-            refusals.push(Refusal::denied("csr_pem", format!("the request names {san}, which the certificate does not; edit either")));
+            refusals.push(Refusal::denied(
+                "csr_pem",
+                format!("the request names {san}, which the certificate does not; edit either"),
+            ));
         }
     }
 }
 
 fn describe_keys(profile: &Profile) -> String {
     let rules = profile.rules.allowed_key_algorithms.iter();
-    let texts: Vec<String> = rules.map(|rule| format!("{} from {} bits", rule.algorithm.as_str(), rule.min_size)).collect();
+    let texts: Vec<String> =
+        rules.map(|rule| format!("{} from {} bits", rule.algorithm.as_str(), rule.min_size)).collect();
     texts.join(", ")
 }
