@@ -2,13 +2,24 @@
 
 use std::time::Duration;
 
+use certctl_pki::Timestamp;
+
 /// Surroundings of one call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cx {
     /// The same for every attempt at the same work (a job's id): a connector that can pass it on makes repeats harmless.
     pub idempotency_key: String,
+    /// The time when the call begins.
+    pub now: Timestamp,
     /// How long the call may take altogether; a connector ends with [`crate::ErrorClass::Timeout`] rather than exceed it.
     pub budget: Duration,
+}
+
+impl Cx {
+    /// The point in time at which the budget is used up.
+    pub fn deadline(&self) -> Timestamp {
+        self.now.checked_add(self.budget).unwrap_or(Timestamp::MAX)
+    }
 }
 
 /// What a connection test found.

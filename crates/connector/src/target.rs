@@ -3,6 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use certctl_pki::Certificate;
 use secrecy::SecretString;
 
 use crate::{ConnectorError, Cx, ProbeReport};
@@ -29,10 +30,10 @@ pub trait Target: Send + Sync {
 /// What is deployed. `Debug` shows no key.
 #[derive(Clone, Debug)]
 pub struct Material {
-    /// Leaf, DER.
-    pub leaf: Vec<u8>,
-    /// Intermediates in order, the leaf's issuer first, root excluded; DER.
-    pub chain: Vec<Vec<u8>>,
+    /// The certificate itself.
+    pub leaf: Certificate,
+    /// Intermediates in order, the leaf's issuer first, root excluded.
+    pub chain: Vec<Certificate>,
     /// The leaf's private key, PEM (PKCS#8).
     pub key_pem: SecretString,
 }
