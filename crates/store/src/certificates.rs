@@ -8,8 +8,8 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::convert::{id, id_opt, json, map_json, micros, micros_opt, sans, sans_json, small, time, time_opt};
-use crate::entities::certificates::{Column, Entity, Model};
 use crate::entities::certificate_identities;
+use crate::entities::certificates::{Column, Entity, Model};
 
 pub use page::{Filter, Page, Sort, Total, page, statuses, work_of};
 
@@ -209,7 +209,12 @@ impl TryFrom<Model> for Certificate {
             team_id: id(TABLE, "team_id", &row.team_id, TeamId::parse)?,
             issuer_id: id(TABLE, "issuer_id", &row.issuer_id, IssuerId::parse)?,
             renewal_policy_id: id(TABLE, "renewal_policy_id", &row.renewal_policy_id, PolicyId::parse)?,
-            certificate_profile_id: id_opt(TABLE, "certificate_profile_id", row.certificate_profile_id.as_deref(), ProfileId::parse)?,
+            certificate_profile_id: id_opt(
+                TABLE,
+                "certificate_profile_id",
+                row.certificate_profile_id.as_deref(),
+                ProfileId::parse,
+            )?,
             tags: json(TABLE, "tags", &row.tags)?,
             source: row.source,
             not_before: time_opt(row.not_before),

@@ -27,7 +27,12 @@ pub(crate) fn micros_opt(time: Option<Timestamp>) -> Option<i64> {
 }
 
 /// An id column.
-pub(crate) fn id<T>(table: &str, column: &str, text: &str, parse: impl Fn(&str) -> Result<T, certctl_domain::ids::IdError>) -> Result<T, DbError> {
+pub(crate) fn id<T>(
+    table: &str,
+    column: &str,
+    text: &str,
+    parse: impl Fn(&str) -> Result<T, certctl_domain::ids::IdError>,
+) -> Result<T, DbError> {
     parse(text).map_err(|_| unreadable(table, column))
 }
 

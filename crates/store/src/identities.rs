@@ -36,10 +36,8 @@ pub async fn of_certificate(db: &Db, certificate: &CertificateId) -> Result<Vec<
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn due(db: &Db, now: Timestamp, limit: u16) -> Result<Vec<Identity>, DbError> {
-    let rows = Entity::find()
-        .filter(Column::RenewAt.lte(micros(now)))
-        .order_by_asc(Column::RenewAt)
-        .limit(u64::from(limit));
+    let rows =
+        Entity::find().filter(Column::RenewAt.lte(micros(now))).order_by_asc(Column::RenewAt).limit(u64::from(limit));
     rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
 }
 
@@ -77,7 +75,11 @@ pub fn record_failure(unit: &mut Unit, identity: &Identity, renew_at: Option<Tim
 
 /// Sets when the planner looks again; fails with `Moved` when somebody planned it meanwhile.
 pub fn plan(unit: &mut Unit, identity: &Identity, renew_at: Option<Timestamp>) {
-    unit.change(keyed(identity).expect(Column::RenewAt, micros_opt(identity.renew_at)).set(Column::RenewAt, micros_opt(renew_at)));
+    unit.change(
+        keyed(identity)
+            .expect(Column::RenewAt, micros_opt(identity.renew_at))
+            .set(Column::RenewAt, micros_opt(renew_at)),
+    );
 }
 
 /// Sets when the planner looks, whoever looked meanwhile.
@@ -112,7 +114,12 @@ impl TryFrom<Model> for Identity {
         Ok(Self {
             certificate_id: id(TABLE, "certificate_id", &row.certificate_id, CertificateId::parse)?,
             holder: Holder::parse(&row.holder).map_err(|_| unreadable(TABLE, "holder"))?,
-            current_version_id: id_opt(TABLE, "current_version_id", row.current_version_id.as_deref(), VersionId::parse)?,
+            current_version_id: id_opt(
+                TABLE,
+                "current_version_id",
+                row.current_version_id.as_deref(),
+                VersionId::parse,
+            )?,
             not_before: time_opt(row.not_before),
             not_after: time_opt(row.not_after),
             renew_at: time_opt(row.renew_at),

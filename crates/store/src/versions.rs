@@ -61,7 +61,12 @@ pub async fn reserved_before(db: &Db, before: Timestamp, limit: u16) -> Result<V
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
-pub async fn page(db: &Db, certificate: &CertificateId, offset: u64, limit: u64) -> Result<(Vec<Version>, u64), DbError> {
+pub async fn page(
+    db: &Db,
+    certificate: &CertificateId,
+    offset: u64,
+    limit: u64,
+) -> Result<(Vec<Version>, u64), DbError> {
     let find = Entity::find()
         .filter(Column::CertificateId.eq(certificate.as_str()))
         .filter(Column::State.eq(VersionState::Issued.as_str()));
@@ -178,7 +183,8 @@ impl TryFrom<Model> for Version {
     type Error = DbError;
 
     fn try_from(row: Model) -> Result<Self, DbError> {
-        let serial = row.serial.as_deref().map(Serial::from_be_bytes).transpose().map_err(|_| unreadable(TABLE, "serial"))?;
+        let serial =
+            row.serial.as_deref().map(Serial::from_be_bytes).transpose().map_err(|_| unreadable(TABLE, "serial"))?;
         Ok(Self {
             id: id(TABLE, "id", &row.id, VersionId::parse)?,
             certificate_id: id_opt(TABLE, "certificate_id", row.certificate_id.as_deref(), CertificateId::parse)?,
