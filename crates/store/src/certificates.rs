@@ -5,13 +5,13 @@ use certctl_domain::certificate::{Certificate, Version};
 use certctl_domain::ids::{CertificateId, IssuerId, OwnerId, PolicyId, ProfileId, TeamId};
 use certctl_pki::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait};
 
 use crate::convert::{id, id_opt, json, map_json, micros, micros_opt, sans, sans_json, small, time, time_opt};
 use crate::entities::certificate_identities;
 use crate::entities::certificates::{Column, Entity, Model};
 
-pub use page::{Filter, Page, Sort, Total, page, statuses, work_of};
+pub use page::{After, COUNT_LIMIT, Facts, Filter, Page, Sort, Total, page, sort_value, statuses, total, work_of};
 
 mod page;
 

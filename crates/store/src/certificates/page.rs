@@ -153,7 +153,7 @@ pub async fn total(db: &Db, filter: &Filter, exact: bool, now: Timestamp) -> Res
         return Ok(Total { count: find.count(db.read()).await.map_err(DbError::from)?, at_least: false });
     }
     let rows = find.limit(COUNT_LIMIT + 1).count(db.read()).await.map_err(DbError::from)?;
-    Ok(Total { count: rows.min(COUNT_LIMIT), at_least: rows > COUNT_LIMIT })
+    Ok(Total { count: Ord::min(rows, COUNT_LIMIT), at_least: rows > COUNT_LIMIT })
 }
 
 /// How many certificates have each status, archived ones included.
