@@ -284,23 +284,24 @@ CREATE TABLE jobs (
   completed_at BIGINT
 );
 CREATE UNIQUE INDEX jobs_open_key_idx ON jobs (idempotency_key) WHERE completed_at IS NULL;
-CREATE INDEX jobs_claim_idx ON jobs (executor, state, not_before, id) WHERE completed_at IS NULL;
+CREATE INDEX jobs_claim_idx ON jobs (executor, state, priority, not_before, id) WHERE completed_at IS NULL;
 CREATE INDEX jobs_agent_idx ON jobs (agent_id, state) WHERE completed_at IS NULL;
 CREATE INDEX jobs_lease_idx ON jobs (lease_until) WHERE completed_at IS NULL AND lease_until IS NOT NULL;
 CREATE INDEX jobs_open_certificate_idx ON jobs (certificate_id, kind) WHERE completed_at IS NULL;
 CREATE INDEX jobs_certificate_idx ON jobs (certificate_id, created_at);
 CREATE INDEX jobs_created_idx ON jobs (created_at, id);
+-- One row per lease that has ended; the one that runs is told by its job.
 CREATE TABLE job_attempts (
   job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
   attempt BIGINT NOT NULL,
   lease_epoch BIGINT NOT NULL,
   worker TEXT NOT NULL,
   started_at BIGINT NOT NULL,
-  finished_at BIGINT,
-  outcome TEXT,
+  finished_at BIGINT NOT NULL,
+  outcome TEXT NOT NULL CHECK (outcome IN ('succeeded', 'failed', 'retried', 'waiting', 'released', 'cancelled', 'lost')),
   error_class TEXT,
   error TEXT,
-  PRIMARY KEY (job_id, attempt, lease_epoch)
+  PRIMARY KEY (job_id, lease_epoch)
 );
 CREATE TABLE deployment_runs (
   job_id TEXT NOT NULL PRIMARY KEY REFERENCES jobs (id) ON DELETE CASCADE,

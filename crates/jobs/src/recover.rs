@@ -1,0 +1,104 @@
+//! Leases that ran out, and jobs that wait too long: found by a reconciler, mended by guarded units.
+
+use certctl_db::{Db, DbError, Unit};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::enqueue::topic;
+use crate::entity::job;
+use crate::lease::{Failure, Outcome, closed, ended, given_back, held};
+use crate::state::from;
+use crate::{Job, State};
+
+/// What becomes of a job whose lease ran out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recovery {
+    /// Due again; its attempt counts.
+    Again,
+    /// It only waited; it goes on waiting, without the lease.
+    Waiting,
+    /// No attempt is left: failed.
+    Failed,
+}
+
+/// Jobs whose lease ran out before `now`, oldest lease first.
+///
+/// # Errors
+/// Those of the connection.
+pub async fn leases_expired(db: &Db, now: i64, limit: u64) -> Result<Vec<Job>, DbError> {
+    let rows = job::Entity::find()
+        .filter(job::Column::CompletedAt.is_null())
+        .filter(job::Column::LeaseUntil.lte(now))
+        .order_by_asc(job::Column::LeaseUntil)
+        .limit(limit)
+        .all(db.read())
+        .await?;
+    rows.into_iter().map(Job::try_from).collect()
+}
+
+/// Adds to the unit what the lost lease of this job asks for. The caller adds what its kind asks for.
+pub fn recover(unit: &mut Unit, job: &Job, now: i64) -> Option<Recovery> {
+    let lease = job.lease()?;
+    let lost =
+        Failure { class: LOST.to_owned(), error: format!("{} stopped answering and lost its lease", lease.worker) };
+    ended(unit, &lease, Outcome::Lost, Some(&lost), now);
+    if matches!(job.state, State::AwaitingCsr | State::AwaitingIssuer) {
+        unit.change(
+            held(&lease, from::LEASED)
+                .expect(job::Column::LeaseUntil, job.lease_until)
+                .set(job::Column::LeaseOwner, None::<String>)
+                .set(job::Column::LeaseUntil, None::<i64>),
+        );
+        unit.wake(topic(job.executor, job.agent_id.as_deref()));
+        return Some(Recovery::Waiting);
+    }
+    // The end of the lease is expected too: a holder that has extended it meanwhile keeps it.
+    let change = held(&lease, from::TO_RELEASED).expect(job::Column::LeaseUntil, job.lease_until);
+    if job.is_exhausted() {
+        unit.change(closed(change, State::Failed, Some(&lost), now));
+        return Some(Recovery::Failed);
+    }
+    unit.change(
+        given_back(change, State::Pending, now, now)
+            .set(job::Column::LastError, Some(lost.error))
+            .set(job::Column::ErrorClass, Some(lost.class)),
+    );
+    unit.wake(topic(job.executor, job.agent_id.as_deref()));
+    Some(Recovery::Again)
+}
+
+/// Recovers up to `limit` lost leases, each in its own unit; one whose holder came back meanwhile is left out.
+///
+/// # Errors
+/// Those of the connection.
+pub async fn recover_expired(db: &Db, now: i64, limit: u64) -> Result<Vec<(Job, Recovery)>, DbError> {
+    let mut recovered = Vec::new();
+    for job in leases_expired(db, now, limit).await? {
+        let mut unit = Unit::new();
+        let Some(recovery) = recover(&mut unit, &job, now) else { continue };
+        match db.commit(unit).await {
+            Ok(()) => recovered.push((job, recovery)),
+            Err(DbError::Moved { .. } | DbError::Unique { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(recovered)
+}
+
+/// Open jobs of one kind, or of any, that have been in this state since before `before`, oldest first.
+///
+/// # Errors
+/// Those of the connection.
+pub async fn stale(db: &Db, state: State, kind: Option<&str>, before: i64, limit: u64) -> Result<Vec<Job>, DbError> {
+    let mut query = job::Entity::find()
+        .filter(job::Column::CompletedAt.is_null())
+        .filter(job::Column::State.eq(state.as_str()))
+        .filter(job::Column::StateChangedAt.lt(before));
+    if let Some(kind) = kind {
+        query = query.filter(job::Column::Kind.eq(kind));
+    }
+    let rows = query.order_by_asc(job::Column::StateChangedAt).limit(limit).all(db.read()).await?;
+    rows.into_iter().map(Job::try_from).collect()
+}
+
+/// Error class of an attempt whose worker vanished.
+const LOST: &str = "lease_lost";
