@@ -63,7 +63,7 @@ pub fn fail(unit: &mut Unit, lease: &Lease, failure: &Failure, now: i64) {
     ended(unit, lease, Outcome::Failed, Some(failure), now);
 }
 
-/// The work has failed and is due again, for a server, at `retry_at`.
+/// The work has failed and is due again at `retry_at`.
 pub fn retry(unit: &mut Unit, lease: &Lease, failure: &Failure, retry_at: i64, now: i64) {
     unit.change(
         given_back(held(lease, from::LEASED), State::Pending, retry_at, now)
