@@ -1,1 +1,3 @@
 //! JSON types of the wire, shared by both ends.
+
+pub mod settings;
