@@ -4,7 +4,7 @@ use certctl_db::{Change, Db, DbError, Unit};
 use certctl_domain::ids::{AgentId, CertificateId, TargetId, VersionId};
 use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
 use certctl_pki::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::convert::{id, id_opt, micros, micros_opt, small, time_opt, word};
@@ -89,6 +89,26 @@ pub async fn due(db: &Db, now: Timestamp, limit: u16) -> Result<Vec<Mapping>, Db
     rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
 }
 
+/// Certificates mapped to targets of an agent and not orphaned: the first `limit` by id.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn certificates_of_agent(db: &Db, agent: &AgentId, limit: u64) -> Result<Vec<CertificateId>, DbError> {
+    let ids: Vec<String> = Entity::find()
+        .select_only()
+        .column(Column::CertificateId)
+        .distinct()
+        .filter(Expr::col(Column::TargetId).in_subquery(targets_of(agent)))
+        .filter(Column::State.ne(MappingState::Orphaned.as_str()))
+        .order_by_asc(Column::CertificateId)
+        .limit(limit)
+        .into_tuple()
+        .all(db.read())
+        .await
+        .map_err(DbError::from)?;
+    ids.iter().map(|text| id(TABLE, "certificate_id", text, CertificateId::parse)).collect()
+}
+
 /// Adds a mapping.
 pub fn insert(unit: &mut Unit, mapping: &Mapping) {
     unit.insert(&Model::from(mapping));
@@ -144,6 +164,43 @@ pub fn advance(unit: &mut Unit, before: &Mapping, after: &Mapping) {
             .set(Column::NextAttemptAt, row.next_attempt_at)
             .set(Column::Failures, row.failures),
     );
+}
+
+/// Installs again whatever is desired at a target, from `now` on: its configuration changed, so that what is in place may not
+/// lie where it should.
+pub fn reinstall_at(unit: &mut Unit, target: &TargetId, now: Timestamp) {
+    let mut statement = Query::update();
+    statement
+        .table(Entity)
+        .value(Column::State, MappingState::Pending.as_str())
+        .value(Column::DeployedVersionId, Option::<String>::None)
+        .value(Column::NextAttemptAt, micros(now))
+        .value(Column::Failures, 0_i64)
+        .and_where(Column::TargetId.eq(target.as_str()))
+        .and_where(Column::DesiredVersionId.is_not_null())
+        .and_where(Column::State.ne(MappingState::Orphaned.as_str()));
+    unit.update_unguarded(statement);
+}
+
+/// Orphans every mapping to a target of an agent.
+pub fn orphan_of_agent(unit: &mut Unit, agent: &AgentId, reason: &str) {
+    let mut statement = Query::update();
+    statement
+        .table(Entity)
+        .value(Column::State, MappingState::Orphaned.as_str())
+        .value(Column::LastError, reason)
+        .value(Column::NextAttemptAt, Option::<i64>::None)
+        .and_where(Expr::col(Column::TargetId).in_subquery(targets_of(agent)))
+        .and_where(Column::State.ne(MappingState::Orphaned.as_str()));
+    unit.update_unguarded(statement);
+}
+
+fn targets_of(agent: &AgentId) -> SelectStatement {
+    Query::select()
+        .column(targets::Column::Id)
+        .from(targets::Entity)
+        .and_where(targets::Column::AgentId.eq(agent.as_str()))
+        .to_owned()
 }
 
 fn keyed(mapping: &Mapping) -> Change {
