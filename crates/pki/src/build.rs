@@ -18,6 +18,9 @@ use crate::serial::Serial;
 use crate::time::Timestamp;
 
 mod encode;
+mod issuer;
+
+pub use issuer::IssuerRef;
 
 pub(crate) use encode::general_names;
 
@@ -103,13 +106,6 @@ pub enum BuildError {
     },
 }
 
-/// The CA that will sign: its certificate, checked once, and how it signs.
-#[derive(Debug, Clone)]
-pub struct IssuerRef {
-    certificate: Certificate,
-    algorithm: SignatureAlgorithm,
-}
-
 /// The exact bytes to sign, and what they say.
 #[derive(Clone)]
 pub struct ToBeSigned {
@@ -140,6 +136,12 @@ impl Validity {
         Self::new(not_before, not_before.floor_second() + lifetime - Duration::from_secs(1))
     }
 
+    /// The part of this validity that lies within `issuer`'s, if any: no certificate should outlive its CA.
+    #[must_use]
+    pub fn within(self, issuer: Self) -> Option<Self> {
+        Self::new(self.not_before.max(issuer.not_before), self.not_after.min(issuer.not_after)).ok()
+    }
+
     /// First second.
     #[must_use]
     pub fn not_before(self) -> Timestamp {
@@ -153,50 +155,13 @@ impl Validity {
     }
 }
 
-impl IssuerRef {
-    /// Takes a CA certificate whose key signs the way its kind usually does.
-    ///
-    /// # Errors
-    /// The certificate is no CA, may not sign certificates, has no subject key identifier, or an unsupported key.
-    pub fn new(certificate: Certificate) -> Result<Self, BuildError> {
-        let refuse = |reason| BuildError::Issuer { subject: certificate.subject(), reason };
-        if !certificate.is_ca() {
-            return Err(refuse("it is not a CA"));
-        }
-        if !certificate.key_usage().is_some_and(|usage| usage.key_cert_sign) {
-            return Err(refuse("its key usage lacks keyCertSign"));
-        }
-        if certificate.subject_key_id().is_none() {
-            return Err(refuse("it has no subject key identifier"));
-        }
-        if certificate.subject_der().len() <= 2 {
-            return Err(refuse("its subject is empty"));
-        }
-        let kind = certificate.public_key().kind().ok_or_else(|| refuse("its key is of an unsupported kind"))?;
-        let algorithm = kind.signature_algorithm();
-        Ok(Self { certificate, algorithm })
-    }
-
-    /// The CA certificate.
-    #[must_use]
-    pub fn certificate(&self) -> &Certificate {
-        &self.certificate
-    }
-
-    /// How it signs.
-    #[must_use]
-    pub fn signature_algorithm(&self) -> SignatureAlgorithm {
-        self.algorithm
-    }
-}
-
 impl Template {
     /// The bytes for `issuer` to sign.
     ///
     /// # Errors
     /// The template contradicts itself; see [`BuildError`].
     pub fn issued_by(&self, issuer: &IssuerRef) -> Result<ToBeSigned, BuildError> {
-        self.to_be_signed(Some(issuer), issuer.algorithm)
+        self.to_be_signed(Some(issuer), issuer.signature_algorithm())
     }
 
     /// The bytes for the certified key itself to sign.

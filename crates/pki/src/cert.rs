@@ -214,3 +214,6 @@ impl fmt::Debug for Certificate {
 pub(crate) fn encoding(error: impl fmt::Display) -> CertificateError {
     CertificateError::Encoding { detail: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,8 +22,10 @@ use crate::cert::{Certificate, ExtendedKeyUsage};
 use crate::oid;
 use crate::time::Timestamp;
 
+mod issuer;
 mod order;
 
+pub use issuer::validate_ca;
 pub use order::order;
 
 /// Signatures that a path may hold.
@@ -263,7 +265,10 @@ fn forbid(certificate: &Certificate, reason: &str) -> ChainError {
 }
 
 /// The subject, or the first name of a certificate without one.
-pub(super) fn describe(certificate: &Certificate) -> String {
+fn describe(certificate: &Certificate) -> String {
     let subject = certificate.subject();
     if subject.is_empty() { certificate.sans().first().map(ToString::to_string).unwrap_or_default() } else { subject }
 }
+
+#[cfg(test)]
+mod tests;

@@ -142,10 +142,7 @@ impl Csr {
             return Err(CsrError::TooLarge { length: der.len(), limit: Self::MAX_DER });
         }
         let frame = Signed::parse(der).map_err(encoding)?;
-        let info = CertReqInfo::from_der(frame.contents).map_err(encoding)?;
-        if info.to_der().map_err(encoding)? != frame.contents {
-            return Err(encoding("it is BER, not DER"));
-        }
+        let info: CertReqInfo = strict(frame.contents)?;
         let algorithm = signature_algorithm(&frame)?;
         let spki = info.public_key.to_der().map_err(encoding)?;
         let public_key = PublicKey::from_spki_der(&spki).map_err(CsrError::Key)?;
@@ -226,7 +223,7 @@ impl PartialEq for Csr {
 
 impl Eq for Csr {}
 
-/// What the extension request attribute (RFC 2985 §5.4.2) asks for.
+/// What the extension request attribute (RFC 2985 §5.4.2, or the older one of Windows) asks for.
 #[derive(Default)]
 struct Requested {
     sans: Vec<San>,
@@ -235,7 +232,8 @@ struct Requested {
 
 impl Requested {
     fn of(info: &CertReqInfo) -> Result<Self, CsrError> {
-        let mut wanted = info.attributes.iter().filter(|attribute| attribute.oid == oid::EXTENSION_REQUEST);
+        let asks = |id| id == oid::EXTENSION_REQUEST || id == oid::MS_EXTENSION_REQUEST;
+        let mut wanted = info.attributes.iter().filter(|attribute| asks(attribute.oid));
         let Some(attribute) = wanted.next() else { return Ok(Self::default()) };
         let [value] = attribute.values.as_slice() else {
             return Err(CsrError::Twice { what: "extensions".to_owned() });
@@ -247,7 +245,7 @@ impl Requested {
     }
 
     fn of_extensions(value: &Any) -> Result<Self, CsrError> {
-        let extensions: Vec<Extension> = value.decode_as().map_err(encoding)?;
+        let extensions: Vec<Extension> = strict(&value.to_der().map_err(encoding)?)?;
         let mut requested = Self::default();
         for (at, extension) in extensions.iter().enumerate() {
             let id = extension.extn_id;
@@ -265,7 +263,7 @@ impl Requested {
 }
 
 fn names(value: &[u8]) -> Result<Vec<San>, CsrError> {
-    let names: Vec<GeneralName> = Decode::from_der(value).map_err(encoding)?;
+    let names: Vec<GeneralName> = strict(value)?;
     if names.is_empty() {
         return Err(encoding("the list of alternative names is empty (RFC 5280 §4.2.1.6)"));
     }
@@ -310,6 +308,15 @@ fn signature_algorithm(frame: &Signed<'_>) -> Result<SignatureAlgorithm, CsrErro
     Err(CsrError::BrokenSignatureAlgorithm { algorithm: broken })
 }
 
+/// Reads a value whose bytes are exactly what DER makes of it: no explicit defaults, no unsorted sets.
+fn strict<'a, T: Decode<'a> + Encode>(der: &'a [u8]) -> Result<T, CsrError> {
+    let value = T::from_der(der).map_err(encoding)?;
+    if value.to_der().map_err(encoding)? == der { Ok(value) } else { Err(encoding("it is BER, not DER")) }
+}
+
 fn encoding(error: impl std::fmt::Display) -> CsrError {
     CsrError::Encoding { detail: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests;

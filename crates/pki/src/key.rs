@@ -58,3 +58,6 @@ pub enum KeyError {
         operation: &'static str,
     },
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,9 @@ pub mod serial;
 pub mod time;
 
 mod asn1;
+mod constraints;
+#[cfg(test)]
+mod fixtures;
 mod oid;
 
 pub use build::{IssuerRef, Template, ToBeSigned};

@@ -4,8 +4,8 @@
 //! the other. It runs on every issuance and costs a few microseconds. Rows are those of RFC 5280 and its
 //! updates that apply to certificates without revocation pointers.
 
-use crate::build::ToBeSigned;
-use crate::cert::{Certificate, Contents};
+use crate::build::{IssuerRef, ToBeSigned};
+use crate::cert::Contents;
 use crate::time::Timestamp;
 
 mod rules;
@@ -35,14 +35,19 @@ pub struct Finding {
 /// An empty list means: sign it. Findings come in the order of the rules.
 #[must_use]
 pub fn check(tbs: &ToBeSigned, now: Timestamp) -> Vec<Finding> {
-    contents(tbs.contents(), tbs.issuer().map(|issuer| issuer.certificate()), now)
+    contents(tbs.contents(), tbs.issuer(), now)
 }
 
 /// Judges the contents of a certificate by `issuer`, which is `None` for a self-signed one.
 #[must_use]
-pub fn contents(contents: &Contents, issuer: Option<&Certificate>, now: Timestamp) -> Vec<Finding> {
+pub fn contents(contents: &Contents, issuer: Option<&IssuerRef>, now: Timestamp) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let subject = rules::Subject { contents, issuer, now };
+    let subject = rules::Subject {
+        contents,
+        issuer: issuer.map(IssuerRef::certificate),
+        forbidden: issuer.and_then(|issuer| issuer.forbidden_name(contents)),
+        now,
+    };
     for rule in rules::ALL {
         rule(&subject, &mut findings);
     }
@@ -54,3 +59,6 @@ pub fn contents(contents: &Contents, issuer: Option<&Certificate>, now: Timestam
 pub fn forbids(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity == Severity::Error)
 }
+
+#[cfg(test)]
+mod tests;

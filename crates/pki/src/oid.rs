@@ -32,6 +32,7 @@ oids! {
     ORGANIZATION "2.5.4.10";
     // Requests
     EXTENSION_REQUEST "1.2.840.113549.1.9.14";
+    MS_EXTENSION_REQUEST "1.3.6.1.4.1.311.2.1.14";
     // Extensions
     SUBJECT_KEY_ID "2.5.29.14";
     KEY_USAGE "2.5.29.15";

@@ -169,3 +169,6 @@ fn decode(label: &str, body: &str) -> Result<Zeroizing<Vec<u8>>, PemError> {
 fn shorten(label: &str) -> String {
     label.chars().take(40).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,8 @@ mod uri;
 
 pub use error::NameError;
 
+pub(crate) use uri::host as uri_host;
+
 /// One subject alternative name (RFC 5280 §4.2.1.6), canonical.
 ///
 /// Its `Display` form is the wire string, which [`San::parse`] reads back to the same value.
@@ -150,7 +152,21 @@ pub(crate) fn refuse_invisible(text: &str) -> Result<(), NameError> {
             '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
                 return Err(NameError::Bidi { code, position });
             }
-            '\u{00ad}' | '\u{034f}' | '\u{180e}' | '\u{200b}'..='\u{200d}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => {
+            '\u{00ad}'
+            | '\u{034f}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200d}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{2060}'..='\u{2064}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{3164}'
+            | '\u{ffa0}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e01ef}' => {
                 return Err(NameError::ZeroWidth { code, position });
             }
             _ => {}
@@ -158,3 +174,6 @@ pub(crate) fn refuse_invisible(text: &str) -> Result<(), NameError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,7 @@ pub struct Contents {
     issuer: Box<[u8]>,
     subject: Box<[u8]>,
     subject_names: RdnSequence,
-    pub(crate) validity: [Time; 2],
+    pub(crate) times: [Time; 2],
     public_key: PublicKey,
     pub(crate) has_unique_ids: bool,
     pub(crate) extensions: Extensions,
@@ -44,7 +44,7 @@ impl Contents {
             issuer: issuer.into(),
             subject: subject.into(),
             subject_names,
-            validity: [tbs.validity.not_before, tbs.validity.not_after],
+            times: [tbs.validity.not_before, tbs.validity.not_after],
             public_key: PublicKey::from_spki_der(&key).map_err(CertificateError::Key)?,
             has_unique_ids: tbs.issuer_unique_id.is_some() || tbs.subject_unique_id.is_some(),
             extensions: Extensions::parse(tbs.extensions.as_deref().unwrap_or_default())?,
@@ -74,6 +74,10 @@ impl Contents {
     #[must_use]
     pub fn subject_der(&self) -> &[u8] {
         &self.subject
+    }
+
+    pub(crate) fn subject_names(&self) -> &RdnSequence {
+        &self.subject_names
     }
 
     /// The issuer as text (RFC 4514).
@@ -109,13 +113,13 @@ impl Contents {
     /// First second of validity.
     #[must_use]
     pub fn not_before(&self) -> Timestamp {
-        timestamp(&self.validity[0])
+        timestamp(&self.times[0])
     }
 
     /// Last second of validity; it is still valid during this second.
     #[must_use]
     pub fn not_after(&self) -> Timestamp {
-        timestamp(&self.validity[1])
+        timestamp(&self.times[1])
     }
 
     /// Whether `now` lies within the validity, both ends included (RFC 5280 §4.1.2.5).

@@ -7,6 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{self, UnparsedPublicKey, VerificationAlgorithm};
 use const_oid::ObjectIdentifier;
 use der::Decode;
+use der::asn1::AnyRef;
 use spki::SubjectPublicKeyInfoRef;
 
 use crate::key::{KeyAlgorithm, KeyError, KeyKind, SignatureAlgorithm, Weakness, weak};
@@ -174,13 +175,18 @@ impl Shape {
                     other => Self::OtherCurve(other),
                 })
             }
+            oid::RSA if parameters != Some(AnyRef::NULL) => {
+                Err(KeyError::Encoding { detail: "RSA keys have NULL parameters (RFC 3279 §2.3.1)".to_owned() })
+            }
             oid::RSA => {
                 let key = pkcs1::RsaPublicKey::from_der(bits)
                     .map_err(|error| KeyError::Encoding { detail: format!("RSA public key: {error}") })?;
                 Ok(Self::Rsa(bit_length(key.modulus.as_bytes())))
             }
-            oid::ED25519 if bits.len() == 32 => Ok(Self::Ed25519),
-            oid::ED25519 => Err(KeyError::Encoding { detail: "an Ed25519 key has 32 octets".to_owned() }),
+            oid::ED25519 if bits.len() == 32 && parameters.is_none() => Ok(Self::Ed25519),
+            oid::ED25519 => Err(KeyError::Encoding {
+                detail: "an Ed25519 key has 32 octets and no parameters (RFC 8410 §3)".to_owned(),
+            }),
             other => Ok(Self::Other(other)),
         }
     }

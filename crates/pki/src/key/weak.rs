@@ -4,15 +4,22 @@
 //! generator of CVE-2017-15361, and primes so close that Fermat's method finds them (CVE-2022-26320).
 //! Lists of keys leaked by broken generators (Debian 2008) are not checked: they are data, not a property.
 
-use num_bigint::BigUint;
+use std::sync::LazyLock;
 
 use der::Decode;
+use num_bigint::BigUint;
 
 use crate::key::public::Shape;
 use crate::oid;
 
 /// Rounds of Fermat's factorisation that a modulus must survive, as the CA/Browser Forum asks for.
 const FERMAT_ROUNDS: u32 = 100;
+
+/// Factors below this are looked for, as the CA/Browser Forum asks for.
+const SMALL: u32 = 752;
+
+static PRIMES: LazyLock<Vec<u32>> = LazyLock::new(|| (2..SMALL).filter(|candidate| is_prime(*candidate)).collect());
+static PRODUCT: LazyLock<BigUint> = LazyLock::new(|| PRIMES.iter().product());
 
 /// Why a public key is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -99,14 +106,16 @@ fn rsa(bits: &[u8]) -> Option<Weakness> {
     if !is_sane_exponent(key.public_exponent.as_bytes()) {
         return Some(Weakness::RsaExponent);
     }
-    let modulus = key.modulus.as_bytes();
-    if let Some(factor) = small_factor(modulus) {
+    let modulus = BigUint::from_bytes_be(key.modulus.as_bytes());
+    // The modulus modulo the product of all small primes has the same remainders, and is shorter.
+    let residue = &modulus % &*PRODUCT;
+    if let Some(factor) = small_factor(&residue) {
         return Some(Weakness::RsaSmallFactor { factor });
     }
-    if has_roca_structure(modulus) {
+    if has_roca_structure(&residue) {
         return Some(Weakness::Roca);
     }
-    has_close_primes(modulus).then_some(Weakness::FermatClose)
+    has_close_primes(&modulus).then_some(Weakness::FermatClose)
 }
 
 /// Odd, at least 65537 and at most 64 bits: everything beyond is no real key.
@@ -118,17 +127,18 @@ fn is_sane_exponent(exponent: &[u8]) -> bool {
     value >= 65_537 && value % 2 == 1
 }
 
-/// The smallest prime below 752 that divides the modulus.
-fn small_factor(modulus: &[u8]) -> Option<u32> {
-    (2..752).filter(|candidate| is_prime(*candidate)).find(|prime| remainder(modulus, *prime) == 0)
+/// The smallest prime below [`SMALL`] that divides the modulus.
+fn small_factor(residue: &BigUint) -> Option<u32> {
+    PRIMES.iter().copied().find(|prime| remainder(residue, *prime) == 0)
 }
 
 /// ROCA moduli are powers of 65537 modulo each small prime (Nemec et al., 2017, §4.1).
 ///
 /// Primes for which 65537 generates every residue pass always; the others together leave a random
 /// modulus a chance of about 2^-27.
-pub(super) fn has_roca_structure(modulus: &[u8]) -> bool {
-    (3..168).filter(|candidate| is_prime(*candidate)).all(|prime| is_power_of_65537(remainder(modulus, prime), prime))
+fn has_roca_structure(residue: &BigUint) -> bool {
+    let mut primes = PRIMES.iter().copied().filter(|prime| (3..=167).contains(prime));
+    primes.all(|prime| is_power_of_65537(remainder(residue, prime), prime))
 }
 
 fn is_power_of_65537(residue: u32, prime: u32) -> bool {
@@ -143,14 +153,13 @@ fn is_power_of_65537(residue: u32, prime: u32) -> bool {
 }
 
 /// Whether Fermat's method factors the modulus within [`FERMAT_ROUNDS`].
-pub(super) fn has_close_primes(modulus: &[u8]) -> bool {
-    let modulus = BigUint::from_bytes_be(modulus);
+fn has_close_primes(modulus: &BigUint) -> bool {
     let mut mean = modulus.sqrt();
-    if &mean * &mean < modulus {
+    if &mean * &mean < *modulus {
         mean += 1_u32;
     }
     // mean² - modulus = distance²; going from one mean to the next adds 2·mean + 1.
-    let mut square = &mean * &mean - &modulus;
+    let mut square = &mean * &mean - modulus;
     for _ in 0..FERMAT_ROUNDS {
         if is_square(&square) {
             return true;
@@ -172,8 +181,10 @@ fn is_square(value: &BigUint) -> bool {
     &root * &root == *value
 }
 
-fn remainder(magnitude: &[u8], divisor: u32) -> u32 {
-    magnitude.iter().fold(0, |rest, octet| (rest << 8 | u32::from(*octet)) % divisor)
+fn remainder(value: &BigUint, prime: u32) -> u32 {
+    let divisor = u64::from(prime);
+    let rest = value.iter_u32_digits().rev().fold(0, |rest, digit| (rest << 32 | u64::from(digit)) % divisor);
+    u32::try_from(rest).expect("a remainder is below its divisor")
 }
 
 fn is_prime(candidate: u32) -> bool {

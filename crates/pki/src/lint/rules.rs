@@ -1,7 +1,5 @@
 //! The rules, one function per matter.
 
-use std::time::Duration;
-
 use x509_cert::certificate::Version;
 use x509_cert::time::Time;
 
@@ -15,17 +13,20 @@ use crate::time::Timestamp;
 pub(super) struct Subject<'a> {
     pub(super) contents: &'a Contents,
     pub(super) issuer: Option<&'a Certificate>,
+    /// A name that the path's constraints forbid.
+    pub(super) forbidden: Option<String>,
     pub(super) now: Timestamp,
 }
 
 type Rule = fn(&Subject<'_>, &mut Vec<Finding>);
 
-pub(super) const ALL: [Rule; 11] = [
+pub(super) const ALL: [Rule; 12] = [
     version_and_serial,
     signature,
     validity,
     names,
     subject_alternative_names,
+    constraints,
     key,
     key_identifiers,
     basic_constraints,
@@ -78,7 +79,7 @@ fn validity(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     if to < subject.now {
         error(findings, "validity_over", format!("not_after {to} is already past"));
     }
-    for time in &contents.validity {
+    for time in &contents.times {
         let at = Timestamp::from_unix_secs(i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX));
         if matches!(time, Time::UtcTime(_)) != (at <= LAST_UTC_TIME) {
             error(
@@ -96,7 +97,7 @@ fn validity(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 format!("not_after {to} lies after the issuer's {}", issuer.not_after()),
             );
         }
-        if from + Duration::from_secs(1) <= issuer.not_before() {
+        if from < issuer.not_before() {
             error(
                 findings,
                 "precedes_issuer",
@@ -149,6 +150,16 @@ fn subject_alternative_names(subject: &Subject<'_>, findings: &mut Vec<Finding>)
     }
     if !contents.sans().is_sorted_by(|one, next| one < next) {
         error(findings, "san_order", "alternative names are not sorted and distinct");
+    }
+}
+
+fn constraints(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if let Some(name) = &subject.forbidden {
+        error(
+            findings,
+            "name_forbidden",
+            format!("{name} lies outside the name constraints of the CAs above (RFC 5280 §4.2.1.10)"),
+        );
     }
 }
 

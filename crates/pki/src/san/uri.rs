@@ -43,6 +43,18 @@ pub(super) fn parse(text: &str) -> Result<String, NameError> {
     Ok(format!("{}://{authority}{tail}", scheme.to_ascii_lowercase()))
 }
 
+/// The host of a canonical URI, without port; `None` for a URN.
+pub(crate) fn host(uri: &str) -> Option<String> {
+    let (_, rest) = uri.split_once("://")?;
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let authority = authority.rsplit('@').next().unwrap_or(authority);
+    let host = match authority.strip_prefix('[') {
+        Some(literal) => literal.split(']').next(),
+        None => authority.split(':').next(),
+    };
+    host.filter(|host| !host.is_empty()).map(str::to_ascii_lowercase)
+}
+
 fn is_urn(text: &str) -> bool {
     text.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
 }
