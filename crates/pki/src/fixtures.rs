@@ -1,10 +1,12 @@
 //! Authorities and templates for the tests of this room.
 
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
 
 use crate::build::{IssuerRef, Kind, Template, Validity};
 use crate::cert::{Certificate, ExtendedKeyUsage};
-use crate::key::{KeyKind, PrivateKey};
+use crate::key::{KeyAlgorithm, KeyKind, PrivateKey};
 use crate::name::Subject;
 use crate::san::San;
 use crate::serial::Serial;
@@ -22,7 +24,7 @@ pub(crate) struct Authority {
 
 impl Authority {
     pub(crate) fn root(kind: KeyKind, name: &str) -> Self {
-        let key = PrivateKey::generate(kind).expect("key");
+        let key = key(kind);
         let template = ca_template(&key, name, Some(1));
         let tbs = template.self_signed().expect("root");
         let signature = key.sign(tbs.der()).expect("sign");
@@ -30,7 +32,7 @@ impl Authority {
     }
 
     pub(crate) fn below(&self, kind: KeyKind, name: &str, path_len: Option<u8>) -> Self {
-        let key = PrivateKey::generate(kind).expect("key");
+        let key = key(kind);
         let certificate = self.issue(&ca_template(&key, name, path_len));
         Self { key, certificate }
     }
@@ -72,6 +74,18 @@ pub(crate) fn leaf_template(key: &PrivateKey, names: &[&str]) -> Template {
         extended_key_usages: vec![ExtendedKeyUsage::ServerAuth],
         must_staple: false,
     }
+}
+
+/// A key of this kind; fresh, but for RSA, which takes long to make.
+pub(crate) fn key(kind: KeyKind) -> PrivateKey {
+    static RSA: LazyLock<Mutex<BTreeMap<KeyKind, PrivateKey>>> = LazyLock::new(Mutex::default);
+    let generate = || PrivateKey::generate(kind).expect("key");
+    if kind.algorithm() != KeyAlgorithm::Rsa {
+        return generate();
+    }
+    let mut made = RSA.lock().expect("no test panics while it makes a key");
+    let der = made.entry(kind).or_insert_with(generate).to_pkcs8_der();
+    PrivateKey::from_pkcs8_der(&der).expect("key")
 }
 
 pub(crate) fn p256() -> PrivateKey {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::cert::Extension;
-use crate::fixtures::{Authority, DAY, NOW, ca_template, leaf_template, p256};
-use crate::key::{KeyKind, PrivateKey};
+use crate::fixtures::{self, Authority, DAY, NOW, ca_template, leaf_template, p256};
+use crate::key::KeyKind;
 use crate::lint;
 
 /// What a certificate's key usage and extended key usage say, in words.
@@ -49,8 +49,7 @@ fn what_is_built_says_what_the_template_says() {
 fn key_usage_follows_key_and_purpose() {
     use ExtendedKeyUsage as For;
     let root = Authority::root(KeyKind::EcdsaP256, "Root");
-    let keys =
-        [KeyKind::EcdsaP256, KeyKind::Rsa2048, KeyKind::Ed25519].map(|kind| PrivateKey::generate(kind).expect("key"));
+    let keys = [KeyKind::EcdsaP256, KeyKind::Rsa2048, KeyKind::Ed25519].map(fixtures::key);
     let table = [
         (vec![For::ServerAuth], "digitalSignature | serverAuth", "digitalSignature keyEncipherment | serverAuth"),
         (vec![For::ClientAuth], "digitalSignature | clientAuth", "digitalSignature | clientAuth"),

@@ -1,7 +1,9 @@
+use std::slice::from_ref;
+
 use super::*;
 use crate::build::{Template, Validity};
-use crate::fixtures::{Authority, DAY, NOW, ca_template, leaf_template, p256};
-use crate::key::{KeyKind, PrivateKey};
+use crate::fixtures::{self, Authority, DAY, NOW, ca_template, leaf_template, p256};
+use crate::key::KeyKind;
 
 const SERVER: ExtendedKeyUsage = ExtendedKeyUsage::ServerAuth;
 
@@ -20,7 +22,7 @@ impl Setup {
     }
 
     fn validate(&self, leaf: &Certificate, now: Timestamp) -> Result<(), ChainError> {
-        validate(leaf, &[self.issuing.certificate.clone()], &[self.root.certificate.clone()], now, SERVER)
+        validate(leaf, from_ref(&self.issuing.certificate), from_ref(&self.root.certificate), now, SERVER)
     }
 }
 
@@ -31,7 +33,7 @@ fn every_pair_of_algorithms_validates() {
         for issuing_kind in [KeyKind::EcdsaP256, KeyKind::Rsa2048, KeyKind::Ed25519] {
             let issuing = root.below(issuing_kind, "Issuing", Some(0));
             let leaf = issuing.issue(&leaf_template(&p256(), &["a.example"]));
-            let result = validate(&leaf, &[issuing.certificate], &[root.certificate.clone()], NOW, SERVER);
+            let result = validate(&leaf, &[issuing.certificate], from_ref(&root.certificate), NOW, SERVER);
             assert_eq!(result, Ok(()), "{root_kind} over {issuing_kind}");
         }
     }
@@ -80,7 +82,7 @@ fn each_purpose_validates_as_itself() {
         let template = Template { extended_key_usages: vec![usage], ..leaf_template(&p256(), &["a.example"]) };
         let leaf = setup.issuing.issue(&template);
         let between = [setup.issuing.certificate.clone()];
-        assert_eq!(validate(&leaf, &between, &[setup.root.certificate.clone()], NOW, usage), Ok(()), "{usage}");
+        assert_eq!(validate(&leaf, &between, from_ref(&setup.root.certificate), NOW, usage), Ok(()), "{usage}");
     }
 }
 
@@ -92,7 +94,7 @@ fn expired_cas_are_named() {
     template.validity = Validity::lasting(NOW - DAY, 2 * DAY).expect("validity");
     let issuing = Authority { certificate: root.issue(&template), key };
     let leaf = issuing.issue(&leaf_template(&p256(), &["a.example"]));
-    let expired = |now| validate(&leaf, &[issuing.certificate.clone()], &[root.certificate.clone()], now, SERVER);
+    let expired = |now| validate(&leaf, from_ref(&issuing.certificate), from_ref(&root.certificate), now, SERVER);
     assert_eq!(expired(NOW), Ok(()));
     let subject = "CN=Issuing,O=Example".to_owned();
     assert_eq!(
@@ -105,7 +107,7 @@ fn expired_cas_are_named() {
         validity: Validity::lasting(NOW, 9000 * DAY).expect("validity"),
         ..leaf_template(&p256(), &["a.example"])
     });
-    let result = validate(&leaf, &[], &[root.certificate.clone()], NOW + 8000 * DAY, SERVER);
+    let result = validate(&leaf, &[], from_ref(&root.certificate), NOW + 8000 * DAY, SERVER);
     assert!(matches!(result, Err(ChainError::Expired { subject, .. }) if subject == "CN=Root,O=Example"));
 }
 
@@ -128,7 +130,7 @@ fn chains_are_ordered_leaf_first() {
     let mixed = [root.clone(), leaf.clone(), issuing.clone(), root.clone(), leaf.clone()];
     assert_eq!(order(&mixed), Ok(ordered.clone()));
     assert_eq!(order(&[issuing.clone(), leaf.clone()]), Ok(ordered[..2].to_vec()));
-    assert_eq!(order(&[root.clone()]), Ok(vec![root]));
+    assert_eq!(order(from_ref(&root)), Ok(vec![root]));
     assert_eq!(order(&[]), Err(ChainError::Empty));
     let stranger = Setup::new().root.certificate;
     assert!(matches!(order(&[leaf, issuing, stranger]), Err(ChainError::Unrelated { .. })));
@@ -138,19 +140,19 @@ fn chains_are_ordered_leaf_first() {
 fn a_ca_from_outside_is_walked_to_its_root() {
     let setup = Setup::new();
     let (root, issuing) = (setup.root.certificate.clone(), setup.issuing.certificate.clone());
-    assert_eq!(validate_ca(&issuing, &[], &[root.clone()], NOW), Ok(vec![root.clone()]));
-    assert_eq!(validate_ca(&root, &[], &[root.clone()], NOW), Ok(vec![]));
+    assert_eq!(validate_ca(&issuing, &[], from_ref(&root), NOW), Ok(vec![root.clone()]));
+    assert_eq!(validate_ca(&root, &[], from_ref(&root), NOW), Ok(vec![]));
     assert!(matches!(validate_ca(&issuing, &[], &[], NOW), Err(ChainError::UnknownIssuer { .. })));
     assert!(matches!(
         validate_ca(&issuing, &[], &[Setup::new().root.certificate], NOW),
         Err(ChainError::UnknownIssuer { .. })
     ));
     assert!(matches!(
-        validate_ca(&setup.leaf, &[issuing.clone()], &[root.clone()], NOW),
+        validate_ca(&setup.leaf, from_ref(&issuing), from_ref(&root), NOW),
         Err(ChainError::Constraint { .. })
     ));
-    assert!(matches!(validate_ca(&issuing, &[], &[root.clone()], NOW + 5000 * DAY), Err(ChainError::Expired { .. })));
-    assert!(matches!(validate_ca(&issuing, &[], &[root.clone()], NOW - 5 * DAY), Err(ChainError::NotYetValid { .. })));
+    assert!(matches!(validate_ca(&issuing, &[], from_ref(&root), NOW + 5000 * DAY), Err(ChainError::Expired { .. })));
+    assert!(matches!(validate_ca(&issuing, &[], from_ref(&root), NOW - 5 * DAY), Err(ChainError::NotYetValid { .. })));
     let below = setup.issuing.below(KeyKind::EcdsaP256, "Too deep", None);
     let result = validate_ca(&below.certificate, &[issuing], &[root], NOW);
     assert!(matches!(result, Err(ChainError::Constraint { subject, .. }) if subject.contains("Issuing")));
@@ -163,7 +165,7 @@ fn an_altered_ca_is_told_from_a_foreign_one() {
     let at = der.windows(7).position(|window| window == b"Issuing").expect("the name is there");
     der[at] = b'A';
     let altered = Certificate::parse_der(&der).expect("still a certificate");
-    let result = validate_ca(&altered, &[], &[setup.root.certificate.clone()], NOW);
+    let result = validate_ca(&altered, &[], from_ref(&setup.root.certificate), NOW);
     assert!(matches!(result, Err(ChainError::BadSignature { .. })), "{result:?}");
 }
 
@@ -171,7 +173,7 @@ fn an_altered_ca_is_told_from_a_foreign_one() {
 fn keys_of_the_leaf_do_not_matter_to_the_path() {
     let setup = Setup::new();
     for kind in KeyKind::ALL {
-        let key = PrivateKey::generate(kind).expect("key");
+        let key = fixtures::key(kind);
         let leaf = setup.issuing.issue(&leaf_template(&key, &["a.example"]));
         assert_eq!(setup.validate(&leaf, NOW), Ok(()), "{kind}");
     }
