@@ -13,7 +13,6 @@ pub(crate) mod cas;
 pub(crate) mod certificate_identities;
 pub(crate) mod certificate_versions;
 pub(crate) mod certificates;
-pub(crate) mod counters;
 pub(crate) mod data_keys;
 pub(crate) mod deployment_runs;
 pub(crate) mod enrollment_tokens;

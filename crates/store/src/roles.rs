@@ -1,0 +1,257 @@
+//! Roles, what they permit, and who holds them.
+
+use std::collections::{BTreeSet, HashSet};
+
+use certctl_db::{Db, DbError, Unit};
+use certctl_domain::actor::{Actor, ActorType};
+use certctl_domain::ids::{GrantId, RoleId};
+use certctl_domain::permission::{Permission, Role as BuiltIn};
+use certctl_pki::Timestamp;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+
+use crate::convert::{id, micros, micros_opt, time, time_opt, word};
+use crate::entities::{actor_roles, permissions, role_permissions, roles};
+use crate::keys::CHANGED;
+
+/// A role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Role {
+    /// Its id.
+    pub id: RoleId,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Whether it is one of ours, whose permissions are frozen.
+    pub is_builtin: bool,
+}
+
+/// A role given to an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id.
+    pub id: GrantId,
+    /// Who holds the role.
+    pub actor: Actor,
+    /// The role.
+    pub role_id: RoleId,
+    /// Who gave it.
+    pub granted_by: String,
+    /// When it was given.
+    pub granted_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The actor of demo mode, which counts as no administrator.
+pub const DEMO_ACTOR: &str = "actor-demo-anon";
+
+/// All roles, by id.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn all(db: &Db) -> Result<Vec<Role>, DbError> {
+    roles::Entity::find().order_by_asc(roles::Column::Id).all(db.read()).await?.into_iter().map(role).collect()
+}
+
+/// The role with this id.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn get(db: &Db, id: &RoleId) -> Result<Option<Role>, DbError> {
+    roles::Entity::find_by_id(id.as_str()).one(db.read()).await?.map(role).transpose()
+}
+
+/// Names of the permissions that a role gives, in order.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn permissions_of(db: &Db, id: &RoleId) -> Result<Vec<String>, DbError> {
+    let of_role = Query::select()
+        .column(role_permissions::Column::PermissionId)
+        .from(role_permissions::Entity)
+        .and_where(role_permissions::Column::RoleId.eq(id.as_str()))
+        .to_owned();
+    let rows = permissions::Entity::find()
+        .filter(permissions::Column::Id.in_subquery(of_role))
+        .order_by_asc(permissions::Column::Name)
+        .all(db.read())
+        .await?;
+    Ok(rows.into_iter().map(|row| row.name).collect())
+}
+
+/// What an actor may do at `now`: the union of its live grants. A name that this program does not know permits nothing.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn permissions(db: &Db, actor: &Actor, now: Timestamp) -> Result<BTreeSet<Permission>, DbError> {
+    #[derive(FromQueryResult)]
+    struct Name {
+        name: String,
+    }
+    let live = Query::select()
+        .column(actor_roles::Column::RoleId)
+        .from(actor_roles::Entity)
+        .cond_where(held_by(actor))
+        .cond_where(live(now))
+        .to_owned();
+    let given = Query::select()
+        .column(role_permissions::Column::PermissionId)
+        .from(role_permissions::Entity)
+        .and_where(role_permissions::Column::RoleId.in_subquery(live))
+        .to_owned();
+    let names: Vec<Name> = permissions::Entity::find()
+        .select_only()
+        .column(permissions::Column::Name)
+        .filter(permissions::Column::Id.in_subquery(given))
+        .into_model()
+        .all(db.read())
+        .await?;
+    Ok(names.iter().filter_map(|row| Permission::parse(&row.name)).collect())
+}
+
+/// Live grants of one actor.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn grants_of(db: &Db, actor: &Actor, now: Timestamp) -> Result<Vec<Grant>, DbError> {
+    let rows =
+        actor_roles::Entity::find().filter(held_by(actor)).filter(live(now)).order_by_asc(actor_roles::Column::RoleId);
+    rows.all(db.read()).await?.into_iter().map(grant).collect()
+}
+
+/// Live grants of everybody, by actor.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn grants(db: &Db, now: Timestamp) -> Result<Vec<Grant>, DbError> {
+    let rows = actor_roles::Entity::find()
+        .filter(live(now))
+        .order_by_asc(actor_roles::Column::ActorId)
+        .order_by_asc(actor_roles::Column::RoleId);
+    rows.all(db.read()).await?.into_iter().map(grant).collect()
+}
+
+/// Whether somebody but the demo actor is an administrator at `now`.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn administrator_exists(db: &Db, now: Timestamp) -> Result<bool, DbError> {
+    let row = actor_roles::Entity::find()
+        .filter(actor_roles::Column::RoleId.eq(BuiltIn::Admin.id()))
+        .filter(actor_roles::Column::ActorId.ne(DEMO_ACTOR))
+        .filter(live(now))
+        .one(db.read())
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Gives a role; nothing happens where the actor holds it already.
+pub fn grant_insert(unit: &mut Unit, grant: &Grant) {
+    unit.insert_or_ignore(&actor_roles::Model {
+        id: grant.id.to_string(),
+        actor_id: grant.actor.id.clone(),
+        actor_type: grant.actor.kind.as_str().to_owned(),
+        role_id: grant.role_id.to_string(),
+        granted_by: grant.granted_by.clone(),
+        granted_at: micros(grant.granted_at),
+        expires_at: micros_opt(grant.expires_at),
+    });
+    unit.wake(CHANGED);
+}
+
+/// Takes a role from an actor, if it holds it.
+pub fn grant_delete(unit: &mut Unit, actor: &Actor, role: &RoleId) {
+    let mut delete = Query::delete();
+    delete
+        .from_table(actor_roles::Entity)
+        .cond_where(held_by(actor))
+        .and_where(Expr::col(actor_roles::Column::RoleId).eq(role.as_str()));
+    unit.delete_unguarded(delete).wake(CHANGED);
+}
+
+/// Takes every role from an actor.
+pub fn grants_delete(unit: &mut Unit, actor: &Actor) {
+    let mut delete = Query::delete();
+    delete.from_table(actor_roles::Entity).cond_where(held_by(actor));
+    unit.delete_unguarded(delete).wake(CHANGED);
+}
+
+/// What makes the stored catalogue and built-in roles equal to those of this program. Roles of the installation's own keep theirs.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn seed(db: &Db) -> Result<Unit, DbError> {
+    let mut unit = Unit::new();
+    let known: HashSet<String> =
+        permissions::Entity::find().all(db.read()).await?.into_iter().map(|row| row.id).collect();
+    for permission in Permission::ALL.iter().filter(|permission| !known.contains(&permission.id())) {
+        unit.insert_or_ignore(&permissions::Model {
+            id: permission.id(),
+            name: permission.as_str().to_owned(),
+            namespace: permission.namespace().to_owned(),
+        });
+    }
+    let known: HashSet<String> = roles::Entity::find().all(db.read()).await?.into_iter().map(|row| row.id).collect();
+    for role in BuiltIn::ALL.into_iter().filter(|role| !known.contains(role.id())) {
+        unit.insert_or_ignore(&roles::Model {
+            id: role.id().to_owned(),
+            name: role.name().to_owned(),
+            description: role.description().to_owned(),
+            builtin: true,
+        });
+    }
+    let given = role_permissions::Entity::find()
+        .filter(role_permissions::Column::RoleId.is_in(BuiltIn::ALL.map(BuiltIn::id)))
+        .all(db.read())
+        .await?;
+    let given: HashSet<(String, String)> = given.into_iter().map(|row| (row.role_id, row.permission_id)).collect();
+    let due: HashSet<(String, String)> = BuiltIn::ALL
+        .into_iter()
+        .flat_map(|role| role.permissions().map(move |permission| (role.id().to_owned(), permission.id())))
+        .collect();
+    for (role_id, permission_id) in due.difference(&given).cloned() {
+        unit.insert_or_ignore(&role_permissions::Model { role_id, permission_id });
+    }
+    for (role_id, permission_id) in given.difference(&due) {
+        let mut delete = Query::delete();
+        delete
+            .from_table(role_permissions::Entity)
+            .and_where(role_permissions::Column::RoleId.eq(role_id))
+            .and_where(role_permissions::Column::PermissionId.eq(permission_id));
+        unit.delete_unguarded(delete);
+    }
+    Ok(unit)
+}
+
+fn held_by(actor: &Actor) -> Condition {
+    Condition::all()
+        .add(actor_roles::Column::ActorId.eq(&actor.id))
+        .add(actor_roles::Column::ActorType.eq(actor.kind.as_str()))
+}
+
+fn live(now: Timestamp) -> Condition {
+    Condition::any().add(actor_roles::Column::ExpiresAt.is_null()).add(actor_roles::Column::ExpiresAt.gt(micros(now)))
+}
+
+fn role(row: roles::Model) -> Result<Role, DbError> {
+    Ok(Role {
+        id: id("roles", "id", &row.id, RoleId::parse)?,
+        name: row.name,
+        description: row.description,
+        is_builtin: row.builtin,
+    })
+}
+
+fn grant(row: actor_roles::Model) -> Result<Grant, DbError> {
+    const TABLE: &str = "actor_roles";
+    Ok(Grant {
+        id: id(TABLE, "id", &row.id, GrantId::parse)?,
+        actor: Actor { id: row.actor_id, kind: word(TABLE, "actor_type", &row.actor_type, ActorType::parse)? },
+        role_id: id(TABLE, "role_id", &row.role_id, RoleId::parse)?,
+        granted_by: row.granted_by,
+        granted_at: time(row.granted_at),
+        expires_at: time_opt(row.expires_at),
+    })
+}
