@@ -23,6 +23,7 @@ struct OpenSsl(tempfile::TempDir);
 
 impl OpenSsl {
     /// `None` when the program is not there.
+    #[expect(clippy::print_stderr, reason = "a skipped test says so")]
     fn find(test: &str) -> Option<Self> {
         if Command::new("openssl").arg("version").output().is_err() {
             eprintln!("SKIP {test}: the openssl program is not installed (package openssl)");

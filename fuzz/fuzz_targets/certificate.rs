@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|der: &[u8]| drop(certctl_pki::Certificate::parse_der(der)));

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|text: &str| drop(certctl_pki::Serial::from_hex(text)));
