@@ -1,1 +1,13 @@
-//! The control plane: configuration, wiring, start-up, shutdown.
+//! The control plane: reads its configuration, names every concrete part, starts them in order, stops them in order.
+//!
+//! Start at [`main_entry`]. **Invariant:** no rule lives here; wiring is a list.
+
+pub mod args;
+pub mod config;
+pub mod data_dir;
+pub mod database;
+pub mod listener;
+pub mod logging;
+mod version;
+
+pub use version::VERSION;

@@ -144,9 +144,10 @@ impl Setting {
     }
 
     /// Key in the server's configuration file, such as `server.port`; `None` for names that only the environment can give.
+    /// A setting of a later version has one too.
     #[must_use]
     pub fn key(&self) -> Option<String> {
-        let ours = self.programs.contains(&Program::Server) && self.exists && self.name != SERVER_CONFIG;
+        let ours = self.programs.contains(&Program::Server) && self.name != SERVER_CONFIG;
         let rest = self.name.strip_prefix(PREFIX).filter(|_| ours)?.to_ascii_lowercase();
         let section = self.area.section();
         let rest = rest.strip_prefix(section).and_then(|rest| rest.strip_prefix('_')).unwrap_or(&rest);

@@ -1,0 +1,7 @@
+//! The control listener's certificate: read from files, or issued by ourselves, and swapped while running.
+
+pub mod pair;
+mod tls;
+
+pub use pair::{Pair, Served};
+pub use tls::server_config;
