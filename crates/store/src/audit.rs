@@ -1,15 +1,102 @@
 //! The audit log: appended in the business transaction. Its canonical bytes are the JSON of RFC 8785 over all fields but
 //! `seq`, fixed by version, so that the Merkle log can take old rows.
 
-use certctl_db::Unit;
-use certctl_domain::audit::{AuditRecord, Detail};
+use certctl_db::{Db, DbError, Unit};
+use certctl_domain::actor::{Actor, ActorType};
+use certctl_domain::audit::{AuditRecord, Category, Detail};
+use certctl_domain::ids::EventId;
+use certctl_pki::Timestamp;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryTrait, Select};
 use serde_json::{Map, Value, json};
 
-use crate::convert::micros;
-use crate::entities::audit_events::Model;
+use crate::convert::{id, micros, time, word};
+use crate::entities::audit_events::{Column, Entity, Model};
+use crate::list::{self, ByTime, Listed, Window};
 
 /// Version of the canonical form.
 pub const CANONICAL_VERSION: u32 = 1;
+
+/// An event as it was stored. Its action and resource are texts: another version of the program may have written them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Its id.
+    pub id: EventId,
+    /// Its place in the Merkle log, once it has one.
+    pub seq: Option<i64>,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// Who did it.
+    pub actor: Actor,
+    /// The credential it was done with.
+    pub credential_id: Option<String>,
+    /// What happened.
+    pub action: String,
+    /// To what sort of thing.
+    pub resource_type: String,
+    /// To which one.
+    pub resource_id: String,
+    /// What it is about.
+    pub category: Category,
+    /// The request it happened in.
+    pub request_id: Option<String>,
+    /// Where that request came from.
+    pub source_ip: Option<String>,
+    /// What is needed to do it again, a JSON object.
+    pub details: String,
+}
+
+/// Which events. All that are given must hold.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// About this.
+    pub category: Option<Category>,
+    /// At or after.
+    pub since: Option<Timestamp>,
+    /// Before.
+    pub until: Option<Timestamp>,
+}
+
+/// The event with this id.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn get(db: &Db, id: &EventId) -> Result<Option<Stored>, DbError> {
+    Entity::find_by_id(id.as_str()).one(db.read()).await?.map(read).transpose()
+}
+
+/// Events, newest first.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn list(db: &Db, filter: &Filter, window: &Window) -> Result<Listed<Stored>, DbError> {
+    let by = ByTime::newest_first(Column::OccurredAt, Column::Id);
+    list::page(db, filtered(filter), by, window, |row| (row.occurred_at, row.id.clone()), read).await
+}
+
+fn filtered(filter: &Filter) -> Select<Entity> {
+    Entity::find()
+        .apply_if(filter.category, |query, category| query.filter(Column::Category.eq(category.as_str())))
+        .apply_if(filter.since, |query, since| query.filter(Column::OccurredAt.gte(micros(since))))
+        .apply_if(filter.until, |query, until| query.filter(Column::OccurredAt.lt(micros(until))))
+}
+
+fn read(row: Model) -> Result<Stored, DbError> {
+    const TABLE: &str = "audit_events";
+    Ok(Stored {
+        id: id(TABLE, "id", &row.id, EventId::parse)?,
+        seq: row.seq,
+        occurred_at: time(row.occurred_at),
+        actor: Actor { id: row.actor, kind: word(TABLE, "actor_type", &row.actor_type, ActorType::parse)? },
+        credential_id: row.credential_id,
+        action: row.action,
+        resource_type: row.resource_type,
+        resource_id: row.resource_id,
+        category: word(TABLE, "category", &row.category, Category::parse)?,
+        request_id: row.request_id,
+        source_ip: row.source_ip,
+        details: row.details,
+    })
+}
 
 /// Appends an event.
 pub fn append(unit: &mut Unit, record: &AuditRecord) {

@@ -1,0 +1,223 @@
+//! Plain things to store. Builders: a test changes what it is about.
+
+use std::collections::BTreeMap;
+
+use certctl_db::Unit;
+use certctl_domain::actor::{Actor, ActorType};
+use certctl_domain::audit::{Action, AuditRecord, Event, Origin};
+use certctl_domain::certificate::{Certificate, Holder, Identity, Purpose, Version, VersionState};
+use certctl_domain::ids::{CaId, CertificateId, EventId, IssuerId, JobId, OwnerId, PolicyId, TeamId, VersionId};
+use certctl_domain::issuer::{Ca, CaRole, Issuer};
+use certctl_domain::ownership::{Owner, Team};
+use certctl_domain::policy::RenewalPolicy;
+use certctl_pki::key::KeyAlgorithm;
+use certctl_pki::{San, Serial, Timestamp};
+
+/// The present of every fixture.
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_unix_micros(1_800_000_000_000_000)
+}
+
+pub(crate) fn day(days: i64) -> Timestamp {
+    Timestamp::from_unix_micros(now().unix_micros() + days * 86_400_000_000)
+}
+
+/// Team, owner, policy, issuer and its CAs, which every certificate needs.
+pub(crate) fn foundation() -> Unit {
+    let mut unit = Unit::new();
+    certctl_store::teams::insert(&mut unit, &team("team_1"));
+    certctl_store::owners::insert(&mut unit, &owner("own_1"));
+    certctl_store::policies::insert(&mut unit, &policy("rp-default"));
+    certctl_store::issuers::insert(&mut unit, &issuer("iss-local"));
+    certctl_store::cas::insert(&mut unit, &ca("ca_root", CaRole::Root));
+    certctl_store::cas::insert(&mut unit, &ca("ca_issuing", CaRole::Issuing));
+    unit
+}
+
+pub(crate) fn team(id: &'static str) -> Team {
+    Team {
+        id: TeamId::fixed(id),
+        name: format!("Team {id}"),
+        description: String::new(),
+        created_at: now(),
+        updated_at: now(),
+        revision: 1,
+    }
+}
+
+pub(crate) fn owner(id: &'static str) -> Owner {
+    Owner {
+        id: OwnerId::fixed(id),
+        name: "Ada".to_owned(),
+        email: "ada@example.org".to_owned(),
+        team_id: TeamId::fixed("team_1"),
+        created_at: now(),
+        updated_at: now(),
+        revision: 1,
+    }
+}
+
+pub(crate) fn policy(id: &'static str) -> RenewalPolicy {
+    RenewalPolicy {
+        id: PolicyId::fixed(id),
+        name: format!("Policy {id}"),
+        renewal_window_days: 30,
+        auto_renew: true,
+        max_retries: 3,
+        retry_interval_seconds: 60,
+        alert_thresholds_days: vec![30, 14, 7, 0],
+        alert_channels: BTreeMap::new(),
+        alert_severity_map: BTreeMap::new(),
+        certificate_profile_id: None,
+        created_at: now(),
+        updated_at: now(),
+        revision: 1,
+    }
+}
+
+pub(crate) fn issuer(id: &'static str) -> Issuer {
+    Issuer {
+        id: IssuerId::fixed(id),
+        name: format!("Issuer {id}"),
+        kind: "local".to_owned(),
+        config: "{}".to_owned(),
+        sealed_config: None,
+        enabled: true,
+        internal: false,
+        source: "database".to_owned(),
+        test_status: "untested".to_owned(),
+        last_tested_at: None,
+        created_at: now(),
+        updated_at: now(),
+        revision: 1,
+    }
+}
+
+pub(crate) fn ca(id: &'static str, role: CaRole) -> Ca {
+    Ca {
+        id: CaId::fixed(id),
+        issuer_id: IssuerId::fixed("iss-local"),
+        role,
+        parent_id: match role {
+            CaRole::Root => None,
+            CaRole::Issuing => Some(CaId::fixed("ca_root")),
+        },
+        certificate: vec![0x30, 1, 2],
+        sealed_key: Some(vec![4; 40]),
+        key_ref: None,
+        not_before: now(),
+        not_after: day(3650),
+        created_at: now(),
+    }
+}
+
+pub(crate) fn certificate(id: &str) -> Certificate {
+    Certificate {
+        id: CertificateId::parse(id).expect("an id"),
+        name: format!("certificate {id}"),
+        common_name: format!("{}.example.org", id.to_lowercase().replace('_', "-")),
+        sans: vec![San::parse(&format!("{}.example.org", id.to_lowercase().replace('_', "-"))).expect("a name")],
+        environment: "production".to_owned(),
+        owner_id: OwnerId::fixed("own_1"),
+        team_id: TeamId::fixed("team_1"),
+        issuer_id: IssuerId::fixed("iss-local"),
+        renewal_policy_id: PolicyId::fixed("rp-default"),
+        certificate_profile_id: None,
+        tags: BTreeMap::new(),
+        source: String::new(),
+        not_before: None,
+        not_after: None,
+        last_renewal_at: None,
+        last_deployment_at: None,
+        renewal_failures: 0,
+        last_renewal_error: None,
+        last_editor: "ada".to_owned(),
+        archived_at: None,
+        revoked_at: None,
+        revocation_reason: None,
+        created_at: now(),
+        updated_at: now(),
+        revision: 1,
+    }
+}
+
+pub(crate) fn identity(certificate: &Certificate) -> Identity {
+    Identity {
+        certificate_id: certificate.id.clone(),
+        holder: Holder::External,
+        current_version_id: None,
+        not_before: None,
+        not_after: None,
+        renew_at: None,
+        failures: 0,
+    }
+}
+
+/// The intent to make a version of this certificate, with this serial.
+pub(crate) fn reserved(certificate: &Certificate, id: &str, serial: u64) -> Version {
+    Version {
+        id: VersionId::parse(id).expect("an id"),
+        certificate_id: Some(certificate.id.clone()),
+        purpose: Purpose::Leaf,
+        holder: Holder::External.as_str().to_owned(),
+        ca_id: Some(CaId::fixed("ca_issuing")),
+        issuer_id: None,
+        job_id: Some(JobId::parse(&format!("job_{id}")).expect("an id")),
+        order_ref: None,
+        serial: Some(Serial::from_be_bytes(&[&[0x40_u8; 8][..], &serial.to_be_bytes()].concat()).expect("a serial")),
+        state: VersionState::Reserved,
+        not_before: Some(now()),
+        not_after: Some(day(90)),
+        spki_sha256: format!("{serial:064x}"),
+        fingerprint_sha256: None,
+        certificate: None,
+        chain_pem: None,
+        csr: Some(vec![0x30; 220]),
+        key_algorithm: KeyAlgorithm::Ecdsa,
+        key_size: 256,
+        profile_id: None,
+        profile_revision: None,
+        requested_by: "ada".to_owned(),
+        void_reason: None,
+        revoked_at: None,
+        created_at: now(),
+        issued_at: None,
+    }
+}
+
+/// What signing makes of the intent.
+pub(crate) fn issued(reserved: &Version) -> Version {
+    Version {
+        state: VersionState::Issued,
+        fingerprint_sha256: Some(reserved.spki_sha256.clone()),
+        certificate: Some(vec![0x30; 480]),
+        chain_pem: Some("-----BEGIN CERTIFICATE-----\n".repeat(30)),
+        issued_at: Some(now()),
+        ..reserved.clone()
+    }
+}
+
+/// The identity once the version is its current one.
+pub(crate) fn renewed(identity: &Identity, version: &Version) -> Identity {
+    Identity {
+        current_version_id: Some(version.id.clone()),
+        not_before: version.not_before,
+        not_after: version.not_after,
+        renew_at: Some(day(60)),
+        ..identity.clone()
+    }
+}
+
+pub(crate) fn event(id: &str, action: Action, resource_id: &str) -> AuditRecord {
+    AuditRecord {
+        id: EventId::parse(id).expect("an id"),
+        occurred_at: now(),
+        actor: Actor { id: "ada".to_owned(), kind: ActorType::ApiKey },
+        origin: Origin {
+            credential_id: Some("key_1".to_owned()),
+            request_id: Some("req_1".to_owned()),
+            source_ip: Some("127.0.0.1".to_owned()),
+        },
+        event: Event::new(action, resource_id),
+    }
+}
