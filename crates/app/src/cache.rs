@@ -57,7 +57,7 @@ impl App {
         if let Some(profile) = self.caches().profiles.get(id) {
             return Ok(profile);
         }
-        let profile = certctl_store::profiles::get(self.db(), id).await.map_err(Error::from_db)?;
+        let profile = certctl_store::profiles::get(self.db(), id).await?;
         let profile = Arc::new(profile.ok_or_else(|| Error::invalid(field, format!("profile {id} does not exist")))?);
         self.caches().profiles.insert(id.clone(), Arc::clone(&profile));
         Ok(profile)
@@ -67,7 +67,7 @@ impl App {
         if let Some(policy) = self.caches().policies.get(id) {
             return Ok(policy);
         }
-        let policy = certctl_store::policies::get(self.db(), id).await.map_err(Error::from_db)?;
+        let policy = certctl_store::policies::get(self.db(), id).await?;
         let message = format!("renewal policy {id} does not exist; rp-default always does");
         let policy = Arc::new(policy.ok_or_else(|| Error::invalid("renewal_policy_id", message))?);
         self.caches().policies.insert(id.clone(), Arc::clone(&policy));

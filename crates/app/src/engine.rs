@@ -41,7 +41,7 @@ impl App {
         if let Some(engine) = self.caches().engines.get(id) {
             return Ok(engine);
         }
-        let issuer = certctl_store::issuers::get(self.db(), id).await.map_err(Error::from_db)?;
+        let issuer = certctl_store::issuers::get(self.db(), id).await?;
         let issuer = issuer.ok_or_else(|| Error::invalid("issuer_id", format!("issuer {id} does not exist; list them")))?;
         if !issuer.enabled {
             return Err(Error::refused("issuer_id", format!("issuer {} is switched off; enable it", issuer.name)));
@@ -64,7 +64,7 @@ impl App {
     }
 
     async fn ca_material(&self, issuer: &IssuerId) -> Result<Option<CaMaterial>> {
-        let Some((issuing, root)) = certctl_store::cas::pair(self.db(), issuer).await.map_err(Error::from_db)? else {
+        let Some((issuing, root)) = certctl_store::cas::pair(self.db(), issuer).await? else {
             return Ok(None);
         };
         let key = match &issuing.sealed_key {

@@ -122,3 +122,27 @@ impl From<Refusals> for Error {
         Self::Refused(refusals)
     }
 }
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Moved { entity, id } => Self::Conflict {
+                code: "changed_meanwhile",
+                message: format!("{entity} {id} has changed meanwhile; read it again"),
+                details: Vec::new(),
+            },
+            DbError::Unique { .. } | DbError::Reference { .. } => Self::Conflict {
+                code: "conflict",
+                message: error.to_string(),
+                details: Vec::new(),
+            },
+            DbError::Unavailable { .. }
+            | DbError::Connect { .. }
+            | DbError::Full
+            | DbError::Timeout { .. }
+            | DbError::Busy
+            | DbError::Closed => Self::Unavailable(error),
+            DbError::Refused { .. } | DbError::Corrupt(_) | DbError::Other(_) => Self::bug("using the database", error),
+        }
+    }
+}

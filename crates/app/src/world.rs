@@ -4,10 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use certctl_db::Db;
+use certctl_db::{Db, DbError, Unit};
+use certctl_domain::audit::Event;
 use certctl_domain::ids::IdSource;
 use certctl_pki::Timestamp;
 use ulid::Ulid;
+use zeroize::Zeroizing;
+
+use crate::cache::Caches;
+use crate::caller::Caller;
+use crate::engine::EngineFactory;
+use crate::error::{Error, Result};
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -73,6 +80,8 @@ pub struct Settings {
     pub worker: String,
     /// How long a worker may be silent before its work is given to another.
     pub lease: Duration,
+    /// How long an agent may be silent before its work is offered again.
+    pub agent_lease: Duration,
     /// How long a job waits for a CSR.
     pub csr_timeout: Duration,
     /// How long a job waits for approval.
@@ -94,6 +103,7 @@ impl Default for Settings {
         Self {
             worker: "server".to_owned(),
             lease: Duration::from_secs(60),
+            agent_lease: Duration::from_secs(90),
             csr_timeout: Duration::from_secs(24 * 3600),
             approval_timeout: Duration::from_secs(168 * 3600),
             order_timeout: Duration::from_secs(7 * 24 * 3600),
@@ -105,6 +115,38 @@ impl Default for Settings {
     }
 }
 
+/// Seals secrets of rows, each to its place: what was sealed for one row opens for no other.
+pub trait Seal: Send + Sync {
+    /// Seals `plain` for a column of a row.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when no key can be used.
+    fn seal(&self, table: &str, column: &str, row: &str, plain: &[u8]) -> Result<Vec<u8>>;
+
+    /// Opens what was sealed for that very place.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it was sealed for another place, with another key, or changed since.
+    fn open(&self, table: &str, column: &str, row: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>>;
+}
+
+/// Everything the use cases take from outside.
+#[derive(Clone)]
+pub struct World {
+    /// The database.
+    pub db: Db,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Gives ids.
+    pub ids: Arc<dyn IdSource>,
+    /// Gives unpredictable bytes.
+    pub randomness: Arc<dyn Randomness>,
+    /// Seals secrets.
+    pub seal: Arc<dyn Seal>,
+    /// Makes engines that sign.
+    pub engines: Arc<dyn EngineFactory>,
+}
+
 /// The use cases. Cheap to clone.
 #[derive(Clone)]
 pub struct App {
@@ -112,43 +154,35 @@ pub struct App {
 }
 
 struct Inner {
-    db: Db,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdSource>,
-    randomness: Arc<dyn Randomness>,
+    world: World,
     settings: Settings,
+    caches: Caches,
 }
 
 impl App {
     /// Puts the application together.
     #[must_use]
-    pub fn new(
-        db: Db,
-        clock: Arc<dyn Clock>,
-        ids: Arc<dyn IdSource>,
-        randomness: Arc<dyn Randomness>,
-        settings: Settings,
-    ) -> Self {
-        Self { inner: Arc::new(Inner { db, clock, ids, randomness, settings }) }
+    pub fn new(world: World, settings: Settings) -> Self {
+        Self { inner: Arc::new(Inner { world, settings, caches: Caches::new() }) }
     }
 
     /// Now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
-        self.inner.clock.now()
+        self.inner.world.clock.now()
     }
 
     /// Where fresh ids come from.
     #[must_use]
     pub fn ids(&self) -> &dyn IdSource {
-        self.inner.ids.as_ref()
+        self.inner.world.ids.as_ref()
     }
 
     /// Unpredictable bytes.
     #[must_use]
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
-        self.inner.randomness.fill(&mut bytes);
+        self.inner.world.randomness.fill(&mut bytes);
         bytes
     }
 
@@ -161,6 +195,46 @@ impl App {
     /// The database.
     #[must_use]
     pub fn db(&self) -> &Db {
-        &self.inner.db
+        &self.inner.world.db
+    }
+
+    pub(crate) fn sealer(&self) -> &dyn Seal {
+        self.inner.world.seal.as_ref()
+    }
+
+    pub(crate) fn factory(&self) -> &dyn EngineFactory {
+        self.inner.world.engines.as_ref()
+    }
+
+    pub(crate) fn caches(&self) -> &Caches {
+        &self.inner.caches
+    }
+
+    /// A random share between 0 and 1.
+    pub(crate) fn spread(&self) -> f64 {
+        f64::from(u32::from_be_bytes(self.random())) / f64::from(u32::MAX)
+    }
+
+    pub(crate) fn lease_until(&self) -> i64 {
+        (self.now() + self.settings().lease).unix_micros()
+    }
+
+    /// Commits a unit of work.
+    pub(crate) async fn commit(&self, unit: Unit) -> Result<()> {
+        self.db().commit(unit).await.map_err(Error::from)
+    }
+
+    /// Commits; false when somebody else was first.
+    pub(crate) async fn commit_or_moved(&self, unit: Unit) -> Result<bool> {
+        match self.db().commit(unit).await {
+            Ok(()) => Ok(true),
+            Err(DbError::Moved { .. } | DbError::Unique { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Adds the audit event of what the caller does to the unit that does it.
+    pub(crate) fn audit(&self, unit: &mut Unit, caller: &Caller, event: Event) {
+        certctl_store::audit::append(unit, &caller.record(self, event));
     }
 }

@@ -7,6 +7,7 @@
 //! [`error::sanitise`].
 
 mod cx;
+mod engine;
 pub mod error;
 pub mod fault;
 pub mod issuer;
@@ -15,6 +16,7 @@ pub mod signer;
 pub mod target;
 
 pub use cx::{Check, Cx, ProbeReport};
+pub use engine::{Engine, OwnCa};
 pub use error::{ConnectorError, ErrorClass, Retry};
 pub use issuer::{IssueRequest, Issued, Issuer, IssuerCapabilities, NameKinds, OrderRef, Outcome, SharedIssuer};
 pub use schema::{ConfigSchema, FieldError};

@@ -271,7 +271,7 @@ impl App {
     async fn certificate_commit(&self, checked: &Checked, unit: Unit) -> Result<()> {
         let Err(error) = self.db().commit(unit).await else { return Ok(()) };
         if error.is_unique() {
-            let by_id = certctl_store::certificates::get(self.db(), &checked.certificate.id).await.map_err(Error::from_db)?;
+            let by_id = certctl_store::certificates::get(self.db(), &checked.certificate.id).await?;
             return Err(match by_id {
                 Some(_) => Error::conflict("id_taken", format!("a certificate {} exists; choose another id", checked.certificate.id)),
                 None => Error::conflict("name_taken", format!("a certificate is named {:?}; choose another name", checked.certificate.name)),
@@ -280,15 +280,15 @@ impl App {
         if error.is_reference() {
             return Err(self.certificate_dangling(&checked.certificate).await?);
         }
-        Err(Error::from_db(error))
+        Err(error.into())
     }
 
     async fn certificate_dangling(&self, certificate: &Certificate) -> Result<Error> {
         let mut refusals = Refusals::new();
-        if certctl_store::owners::get(self.db(), &certificate.owner_id).await.map_err(Error::from_db)?.is_none() {
+        if certctl_store::owners::get(self.db(), &certificate.owner_id).await?.is_none() {
             refusals.push(Refusal::invalid("owner_id", format!("owner {} does not exist", certificate.owner_id)));
         }
-        if certctl_store::teams::get(self.db(), &certificate.team_id).await.map_err(Error::from_db)?.is_none() {
+        if certctl_store::teams::get(self.db(), &certificate.team_id).await?.is_none() {
             refusals.push(Refusal::invalid("team_id", format!("team {} does not exist", certificate.team_id)));
         }
         if refusals.0.is_empty() {
@@ -321,7 +321,7 @@ impl App {
         let mut targets = Vec::with_capacity(ids.len());
         for (index, id) in ids.iter().enumerate() {
             let field = format!("target_ids[{index}]");
-            match certctl_store::targets::get(self.db(), id).await.map_err(Error::from_db)? {
+            match certctl_store::targets::get(self.db(), id).await? {
                 Some(target) if target.is_active() => targets.push(target),
                 Some(_) => refusals.push(Refusal::denied(field, format!("target {id} is retired or switched off"))),
                 None => refusals.push(Refusal::invalid(field, format!("target {id} does not exist"))),

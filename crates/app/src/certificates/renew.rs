@@ -103,12 +103,12 @@ impl App {
 
     /// Key holders a renewal is for, and whether each is on record.
     async fn identities_to_renew(&self, certificate: &Certificate, external: bool) -> Result<Vec<(Identity, bool)>> {
-        let known = certctl_store::identities::of_certificate(self.db(), &certificate.id).await.map_err(Error::from_db)?;
+        let known = certctl_store::identities::of_certificate(self.db(), &certificate.id).await?;
         let mut holders = Vec::new();
         if external {
             holders.push(Holder::External);
         } else {
-            let agents = certctl_store::mappings::agents_of(self.db(), &certificate.id).await.map_err(Error::from_db)?;
+            let agents = certctl_store::mappings::agents_of(self.db(), &certificate.id).await?;
             holders.extend(agents.into_iter().map(Holder::Agent));
             let outside = known.iter().any(|identity| identity.holder == Holder::External && identity.current_version_id.is_some());
             if outside {
@@ -125,7 +125,7 @@ impl App {
     }
 
     pub(crate) async fn open_issuance(&self, id: &CertificateId, holder: &Holder) -> Result<Option<certctl_jobs::Job>> {
-        let open = certctl_jobs::open_of_certificate(self.db(), id.as_str()).await.map_err(Error::from_db)?;
+        let open = certctl_jobs::open_of_certificate(self.db(), id.as_str()).await?;
         for job in open {
             if job.kind != JobKind::Deployment.as_str() && IssuePayload::read(&job)?.holder == holder.as_str() {
                 return Ok(Some(job));
@@ -175,12 +175,12 @@ impl App {
         let deadline = tokio::time::Instant::now() + self.settings().answer_within;
         let mut wakes = self.db().subscribe();
         loop {
-            let version = certctl_store::versions::issued_of_job(self.db(), &job).await.map_err(Error::from_db)?;
+            let version = certctl_store::versions::issued_of_job(self.db(), &job).await?;
             if let Some(version) = version {
                 let certificate = certctl_store::certificates::after_issue(certificate, &version, self.now());
                 return Ok(Created { certificate, version: Some(version), job_id: Some(job) });
             }
-            let state = certctl_jobs::get(self.db(), job.as_str()).await.map_err(Error::from_db)?.map(|job| job.state);
+            let state = certctl_jobs::get(self.db(), job.as_str()).await?.map(|job| job.state);
             let works = matches!(state, Some(State::Pending | State::Claimed | State::Running));
             if !works || tokio::time::timeout_at(deadline, wakes.recv()).await.is_err() {
                 return Ok(Created { certificate, version: None, job_id: Some(job) });

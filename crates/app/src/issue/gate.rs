@@ -51,7 +51,7 @@ impl App {
         if !approval::required(Some(subject.profile)) {
             return Ok(Gate::Open);
         }
-        let known = certctl_store::approvals::of_job(self.db(), job).await.map_err(|error| Failure::from(Error::from_db(error)))?;
+        let known = certctl_store::approvals::of_job(self.db(), job).await.map_err(Error::from)?;
         let Some(known) = known else { return Ok(Gate::Ask) };
         match known.state {
             ApprovalState::Pending => Ok(Gate::Waiting),

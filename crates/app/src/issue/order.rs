@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use certctl_connector::{Cx, Issuer, OrderRef};
 use certctl_db::Unit;
-use certctl_domain::certificate::{Identity, Version};
+use certctl_domain::certificate::Version;
 use certctl_domain::work::FailureClass;
-use certctl_jobs::{Job, State};
+use certctl_jobs::Lease;
+use certctl_jobs::lease::{self, Wait};
 use certctl_pki::Timestamp;
 
 use super::run::{Attempt, issue_request, outcome_of};
@@ -22,8 +23,7 @@ const POLL_MOST: Duration = Duration::from_secs(300);
 impl App {
     pub(super) async fn issuance_order(
         &self,
-        job: &Job,
-        _identity: Option<&Identity>,
+        lease: &Lease,
         ask: Ask,
         issuer: &dyn Issuer,
         mut unit: Unit,
@@ -37,22 +37,22 @@ impl App {
         }
         self.commit(unit).await?;
         Step::Reserved.reached();
-        let cx = Cx { deadline: now + CALL_LIMIT, idempotency_key: plan.version.id.to_string(), now };
+        let cx = Cx { budget: CALL_LIMIT, idempotency_key: plan.version.id.to_string() };
         let outcome = match &plan.version.order_ref {
-            Some(order) => issuer.poll(&cx, &OrderRef::new(order)).await?,
+            Some(order) => issuer.poll(&cx, &OrderRef::new("issuer", order)?).await?,
             None => issuer.issue(&cx, &issue_request(&plan)).await?,
         };
         Step::Ordered.reached();
         match outcome_of(&plan, outcome)? {
             Ok(signed) => {
-                let version = self.issuance_commit(&plan, &signed, &job.lease(), &Caller::system("issue")).await?;
+                let version = self.issuance_commit(&plan, &signed, lease, &Caller::system("issue")).await?;
                 Ok(Attempt::Issued(Box::new(version)))
             }
-            Err((order, poll_after)) => self.issuance_ordered(job, &plan, &order, poll_after, now).await,
+            Err((order, poll_after)) => self.issuance_ordered(lease, &plan, &order, poll_after, now).await,
         }
     }
 
-    async fn issuance_ordered(&self, job: &Job, plan: &Plan, order: &str, poll_after: Duration, now: Timestamp) -> Result<Attempt, Failure> {
+    async fn issuance_ordered(&self, lease: &Lease, plan: &Plan, order: &str, poll_after: Duration, now: Timestamp) -> Result<Attempt, Failure> {
         if now.duration_since(plan.version.created_at) > self.settings().order_timeout {
             let message = format!("order {order} was not answered within {} s", self.settings().order_timeout.as_secs());
             return Err(Failure::new(FailureClass::Expired, message));
@@ -60,7 +60,11 @@ impl App {
         let mut unit = Unit::new();
         certctl_store::versions::record_order(&mut unit, &plan.version.id, order);
         let at = now + poll_after.clamp(POLL_LEAST, POLL_MOST);
-        certctl_jobs::wait_until(&mut unit, &job.lease(), State::AwaitingIssuer, at.unix_micros(), now.unix_micros());
+        if polled {
+            lease::wait_on(&mut unit, lease, at.unix_micros(), now.unix_micros());
+        } else {
+            lease::wait_for(&mut unit, lease, Wait::Issuer, at.unix_micros(), now.unix_micros());
+        }
         self.commit(unit).await?;
         Step::OrderRecorded.reached();
         Ok(Attempt::Waits)

@@ -7,10 +7,11 @@ use certctl_domain::certificate::{Certificate, Holder, Identity, Version};
 use certctl_domain::ids::{CertificateId, JobId};
 use certctl_domain::target::Mapping;
 use certctl_domain::work::FailureClass;
-use certctl_jobs::{Job, Lease, State};
+use certctl_jobs::lease::{self, Wait};
+use certctl_jobs::{Job, Lease};
 
 use super::gate::Subject;
-use super::settle::{FailedAttempt, Signed};
+use super::settle::{BackTo, FailedAttempt, Signed};
 use super::{Ask, Failure, Gate, Plan, Step};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -39,12 +40,12 @@ struct Facts {
 
 impl App {
     /// Runs one attempt of a claimed issuance or renewal job.
-    pub(crate) async fn issuance_run(&self, job: &Job) -> Result<Attempt> {
+    pub(crate) async fn issuance_run(&self, job: &Job, lease: &Lease) -> Result<Attempt> {
         let facts = self.issuance_facts(job).await?;
-        let reserved = certctl_store::versions::reserved_of_job(self.db(), &facts.job_id).await.map_err(Error::from_db)?;
-        match self.issuance_attempt(job, &facts, reserved.as_ref()).await {
+        let reserved = certctl_store::versions::reserved_of_job(self.db(), &facts.job_id).await?;
+        match self.issuance_attempt(lease, &facts, reserved.as_ref()).await {
             Ok(attempt) => Ok(attempt),
-            Err(failure) => self.issuance_failed(job, &facts, failure).await,
+            Err(failure) => self.issuance_failed(job, lease, &facts, failure).await,
         }
     }
 
@@ -54,13 +55,13 @@ impl App {
         let holder = payload.holder()?;
         let id = job.certificate_id.as_deref().ok_or_else(|| Error::internal("an issuance job names no certificate"))?;
         let id = CertificateId::parse(id).map_err(|error| Error::bug("reading a certificate id", error))?;
-        let certificate = certctl_store::certificates::get(self.db(), &id).await.map_err(Error::from_db)?;
+        let certificate = certctl_store::certificates::get(self.db(), &id).await?;
         let certificate = certificate.ok_or_else(|| Error::missing("certificate", &id))?;
-        let identity = certctl_store::identities::get(self.db(), &id, &holder).await.map_err(Error::from_db)?;
+        let identity = certctl_store::identities::get(self.db(), &id, &holder).await?;
         Ok(Facts { job_id, certificate, identity, payload, holder })
     }
 
-    async fn issuance_attempt(&self, job: &Job, facts: &Facts, reserved: Option<&Version>) -> Result<Attempt, Failure> {
+    async fn issuance_attempt(&self, lease: &Lease, facts: &Facts, reserved: Option<&Version>) -> Result<Attempt, Failure> {
         if facts.certificate.archived_at.is_some() {
             return Err(Failure::new(FailureClass::Rejected, "the certificate was archived"));
         }
@@ -75,7 +76,8 @@ impl App {
             Gate::Ask | Gate::Waiting => {
                 let mut unit = Unit::new();
                 self.gate_ask(&mut unit, &facts.job_id, &subject, &Caller::system("scheduler"));
-                certctl_jobs::wait(&mut unit, &job.lease(), State::AwaitingApproval, self.now().unix_micros());
+                let now = self.now().unix_micros();
+                lease::wait_for(&mut unit, lease, Wait::Approval, now, now);
                 self.commit(unit).await?;
                 return Ok(Attempt::Waits);
             }
@@ -97,28 +99,28 @@ impl App {
         if let Some(approval) = approval {
             certctl_store::approvals::consume(&mut unit, &approval.id, self.now());
         }
-        self.issuance_plan(job, facts, ask, unit, reserved).await
+        self.issuance_plan(lease, ask, unit, reserved).await
     }
 
-    async fn issuance_plan(&self, job: &Job, facts: &Facts, ask: Ask, unit: Unit, reserved: Option<&Version>) -> Result<Attempt, Failure> {
+    async fn issuance_plan(&self, lease: &Lease, ask: Ask, unit: Unit, reserved: Option<&Version>) -> Result<Attempt, Failure> {
         match (ask.engine.clone().as_ref(), reserved) {
             // A CA of ours signed at most for us, and nobody received it: the serial is burned and a fresh one taken.
             (Engine::Own(_), Some(version)) => {
                 self.version_void(version, "the process stopped before the signature was recorded").await?;
-                self.issuance_own(job, ask, unit).await
+                self.issuance_own(lease, ask, unit).await
             }
-            (Engine::Own(_), None) => self.issuance_own(job, ask, unit).await,
+            (Engine::Own(_), None) => self.issuance_own(lease, ask, unit).await,
             (Engine::External(issuer), reserved) => {
-                self.issuance_order(job, facts.identity.as_ref(), ask, issuer.as_ref(), unit, reserved).await
+                self.issuance_order(lease, ask, issuer.as_ref(), unit, reserved).await
             }
         }
     }
 
-    async fn issuance_own(&self, job: &Job, ask: Ask, mut unit: Unit) -> Result<Attempt, Failure> {
+    async fn issuance_own(&self, lease: &Lease, ask: Ask, mut unit: Unit) -> Result<Attempt, Failure> {
         let plan = Plan::make(self, ask, self.now())?;
         certctl_store::versions::insert(&mut unit, &plan.version);
         self.commit(unit).await?;
-        self.issuance_sign(&plan, &job.lease(), &Caller::system("issue")).await.map(|version| Attempt::Issued(Box::new(version)))
+        self.issuance_sign(&plan, lease, &Caller::system("issue")).await.map(|version| Attempt::Issued(Box::new(version)))
     }
 
     /// Signs a reserved plan with a CA of ours and commits everything that follows.
@@ -145,7 +147,7 @@ impl App {
         match &ask.holder {
             Holder::External => Ok(Vec::new()),
             Holder::Agent(agent) => {
-                certctl_store::mappings::of_agent(self.db(), &ask.certificate.id, agent).await.map_err(Error::from_db)
+                certctl_store::mappings::of_agent(self.db(), &ask.certificate.id, agent).await
             }
         }
     }
@@ -157,22 +159,21 @@ impl App {
         self.commit(unit).await
     }
 
-    async fn issuance_failed(&self, job: &Job, facts: &Facts, failure: Failure) -> Result<Attempt> {
+    async fn issuance_failed(&self, job: &Job, lease: &Lease, facts: &Facts, failure: Failure) -> Result<Attempt> {
         tracing::warn!(job.id = %job.id, certificate.id = %facts.certificate.id, class = failure.class.as_str(), "issuance of {} failed: {}", facts.certificate.id, failure.message);
         let kind = self.engine(&facts.certificate.issuer_id).await.map_or("unknown", |engine| engine.kind());
         metrics::counter!("certctl_issuance_total", "issuer_type" => kind, "outcome" => "failure").increment(1);
         metrics::counter!("certctl_issuance_failures_total", "issuer_type" => kind, "error_class" => failure.class.as_str()).increment(1);
         let policy = self.policy_for_issue(&facts.certificate.renewal_policy_id).await?;
-        let state_again = if facts.payload.csr.is_some() { State::Pending } else { State::AwaitingCsr };
-        let still = certctl_store::versions::reserved_of_job(self.db(), &facts.job_id).await.map_err(Error::from_db)?;
+        let still = certctl_store::versions::reserved_of_job(self.db(), &facts.job_id).await?;
         let attempt = FailedAttempt {
             certificate: &facts.certificate,
             identity: facts.identity.as_ref(),
             policy: &policy,
-            lease: &job.lease(),
+            lease,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
-            back_to: state_again,
+            back_to: if facts.payload.csr.is_some() { BackTo::Work } else { BackTo::Request },
             reserved: still.as_ref(),
         };
         let unit = self.settle_failed(&attempt, &failure);
@@ -192,7 +193,7 @@ async fn sign(ca: &OwnCa, plan: &Plan) -> Result<Signed, Failure> {
 pub(crate) fn accept(plan: &Plan, issued: &Issued) -> Result<Signed, Failure> {
     let wrong = |what: String| Failure::new(FailureClass::Rejected, format!("the issuer answered with another certificate: {what}"));
     let certificate = issued.leaf.clone();
-    if certificate.public_key().spki_sha256_hex() != plan.version.spki_sha256 {
+    if certificate.contents().public_key().spki_sha256_hex() != plan.version.spki_sha256 {
         return Err(wrong("the key is not the request's".to_owned()));
     }
     if certificate.is_ca() {
@@ -214,7 +215,7 @@ pub(crate) fn issue_request(plan: &Plan) -> IssueRequest {
         csr: plan.ask.csr.clone(),
         common_name: plan.spec.common_name().to_owned(),
         sans: plan.spec.sans().to_vec(),
-        usages: plan.ask.profile.rules.allowed_ekus.iter().copied().map(super::plan::usage).collect(),
+        extended_key_usages: plan.ask.profile.rules.allowed_ekus.iter().copied().map(super::plan::usage).collect(),
         not_before: plan.spec.not_before(),
         not_after: plan.spec.not_after(),
         must_staple: plan.ask.profile.rules.must_staple,

@@ -1,5 +1,7 @@
 //! What an attempt leaves behind: the version, everything that follows from it, and the end of the job, in one unit of work.
 
+use std::time::Duration;
+
 use certctl_db::Unit;
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::{Certificate, Holder, Identity, Version, VersionState};
@@ -8,6 +10,7 @@ use certctl_domain::policy::RenewalPolicy;
 use certctl_domain::renewal;
 use certctl_domain::target::{Mapping, MappingState};
 use certctl_domain::work::JobKind;
+use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Executor, Lease, NewJob, State};
 use certctl_pki::Timestamp;
 
@@ -26,7 +29,7 @@ pub(crate) struct Signed {
 impl App {
     /// The unit that records a signed certificate: version issued, identity and certificate moved on, deployments due, job
     /// done, audit, outbox. `mappings` are those of the holder's agent.
-    pub(crate) fn settle_issued(&self, caller: &Caller, plan: &Plan, signed: &Signed, lease: &Lease, mappings: &[Mapping]) -> (Unit, Version) {
+    pub(crate) fn settle_issued(&self, caller: &Caller, plan: &Plan, signed: &Signed, job: &Lease, mappings: &[Mapping]) -> (Unit, Version) {
         let now = self.now();
         let mut unit = Unit::new();
         let version = issued(plan.version.clone(), signed, now);
@@ -50,7 +53,7 @@ impl App {
             let desired = Mapping { desired_version_id: Some(version.id.clone()), failures: 0, ..mapping.clone() };
             self.deployment_enqueue(&mut unit, &desired, &ask.holder, &ask.policy, Some(&ask.job_id), now);
         }
-        certctl_jobs::succeed(&mut unit, lease, now.unix_micros());
+        lease::succeed(&mut unit, job, now.unix_micros());
         let event = Event::new(Action::CertificateIssued, &ask.certificate.id)
             .with("version_id", version.id.as_str())
             .with("serial", signed.certificate.serial().to_hex())
@@ -87,25 +90,24 @@ impl App {
         certctl_store::mappings::want(unit, &wanted);
         certctl_jobs::enqueue(
             unit,
-            &NewJob {
+            NewJob {
                 id: id.to_string(),
-                kind: JobKind::Deployment.as_str().to_owned(),
+                kind: JobKind::Deployment.as_str(),
                 executor: Executor::Agent,
                 agent_id: Some(agent.to_string()),
                 certificate_id: Some(mapping.certificate_id.to_string()),
                 target_id: Some(mapping.target_id.to_string()),
                 state: State::Pending,
                 payload: DeployPayload { version_id: version.clone() }.to_text(),
-                max_attempts: policy.max_retries + 1,
-                retry_seconds: policy.retry_interval_seconds,
+                max_attempts: i64::from(policy.max_retries) + 1,
+                retry_seconds: i64::from(policy.retry_interval_seconds),
                 priority: 0,
                 not_before: now.unix_micros(),
                 idempotency_key: deployment_key(mapping, &mapping.target_id),
                 parent_job_id: parent.map(ToString::to_string),
-                now: now.unix_micros(),
             },
+            now.unix_micros(),
         );
-        unit.wake(&crate::agents::topic(agent));
         Some(id)
     }
 
@@ -118,20 +120,27 @@ impl App {
         if let Some(version) = failed.reserved.filter(|version| !again || version.ca_id.is_some()) {
             certctl_store::versions::void(&mut unit, &version.id, &failure.message);
         }
+        let ended = JobFailure { class: failure.class.as_str().to_owned(), error: failure.message.clone() };
         if again {
             let remaining = failed.identity.and_then(|identity| identity.not_after).map(|end| end.duration_since(now));
-            let interval = std::time::Duration::from_secs(u64::from(failed.policy.retry_interval_seconds));
-            let pause = renewal::backoff(failed.attempt, interval, remaining, self.spread());
+            let interval = Duration::from_secs(u64::from(failed.policy.retry_interval_seconds));
+            let attempt = u32::try_from(failed.attempt).unwrap_or(u32::MAX);
+            let pause = renewal::backoff(attempt, interval, remaining, self.spread());
             let at = now + pause.max(failure.retry_after.unwrap_or_default());
-            certctl_jobs::retry(&mut unit, failed.lease, failed.back_to, failure.class.as_str(), &failure.message, at.unix_micros(), now.unix_micros());
+            match failed.back_to {
+                BackTo::Work => lease::retry(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros()),
+                BackTo::Request => lease::retry_request(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros()),
+            }
             return unit;
         }
-        certctl_jobs::fail(&mut unit, failed.lease, failure.class.as_str(), &failure.message, now.unix_micros());
-        self.settle_exhausted(&mut unit, failed, failure, now);
+        lease::fail(&mut unit, failed.lease, &ended, now.unix_micros());
+        let exhausted = Exhausted { certificate: failed.certificate, identity: failed.identity, policy: failed.policy, job_id: &failed.lease.job_id };
+        self.settle_exhausted(&mut unit, &exhausted, failure, now);
         unit
     }
 
-    fn settle_exhausted(&self, unit: &mut Unit, failed: &FailedAttempt<'_>, failure: &Failure, now: Timestamp) {
+    /// What follows when a job of a certificate ended for good without success.
+    pub(crate) fn settle_exhausted(&self, unit: &mut Unit, failed: &Exhausted<'_>, failure: &Failure, now: Timestamp) {
         let certificate = failed.certificate;
         certctl_store::certificates::record_failure(unit, &certificate.id, &failure.message, now);
         if let Some(identity) = failed.identity {
@@ -140,12 +149,21 @@ impl App {
             certctl_store::identities::record_failure(unit, identity, renew_at);
         }
         let event = Event::new(Action::RenewalFailed, &certificate.id)
-            .with("job_id", failed.lease.job_id.as_str())
+            .with("job_id", failed.job_id)
             .with("error_class", failure.class.as_str())
             .with("error", failure.message.as_str());
         self.audit(unit, &Caller::system("issue"), event);
         self.announce(unit, "renewal.failing", certificate.id.as_str());
     }
+}
+
+/// What the next attempt begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BackTo {
+    /// The request is there: the work.
+    Work,
+    /// A new request of the agent.
+    Request,
 }
 
 /// What is known of a failed attempt.
@@ -154,12 +172,20 @@ pub(crate) struct FailedAttempt<'a> {
     pub(crate) identity: Option<&'a Identity>,
     pub(crate) policy: &'a RenewalPolicy,
     pub(crate) lease: &'a Lease,
-    pub(crate) attempt: u32,
-    pub(crate) max_attempts: u32,
-    /// Where the job waits for its next attempt.
-    pub(crate) back_to: State,
+    pub(crate) attempt: i64,
+    pub(crate) max_attempts: i64,
+    /// What the next attempt begins with.
+    pub(crate) back_to: BackTo,
     /// The version that was reserved and not signed.
     pub(crate) reserved: Option<&'a Version>,
+}
+
+/// A job of a certificate that ended for good without success.
+pub(crate) struct Exhausted<'a> {
+    pub(crate) certificate: &'a Certificate,
+    pub(crate) identity: Option<&'a Identity>,
+    pub(crate) policy: &'a RenewalPolicy,
+    pub(crate) job_id: &'a str,
 }
 
 fn issued(mut version: Version, signed: &Signed, now: Timestamp) -> Version {

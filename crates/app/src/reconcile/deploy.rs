@@ -27,7 +27,7 @@ impl App {
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn deployment_pass(&self) -> Result<Report> {
         let now = self.now();
-        let due = certctl_store::mappings::due(self.db(), now, BATCH).await.map_err(Error::from_db)?;
+        let due = certctl_store::mappings::due(self.db(), now, BATCH).await?;
         let mut report = Report { seen: due.len(), moved: 0, more: due.len() == usize::from(BATCH) };
         for mapping in &due {
             match self.deployment_plan(mapping).await {
@@ -42,11 +42,11 @@ impl App {
 
     async fn deployment_plan(&self, mapping: &Mapping) -> Result<bool> {
         let now = self.now();
-        let target = certctl_store::targets::get(self.db(), &mapping.target_id).await.map_err(Error::from_db)?;
-        let certificate = certctl_store::certificates::get(self.db(), &mapping.certificate_id).await.map_err(Error::from_db)?;
+        let target = certctl_store::targets::get(self.db(), &mapping.target_id).await?;
+        let certificate = certctl_store::certificates::get(self.db(), &mapping.certificate_id).await?;
         let (Some(target), Some(certificate)) = (target, certificate) else { return Ok(false) };
         let mut unit = Unit::new();
-        let open = certctl_jobs::open_of_certificate(self.db(), certificate.id.as_str()).await.map_err(Error::from_db)?;
+        let open = certctl_jobs::open_of_certificate(self.db(), certificate.id.as_str()).await?;
         let under_way = open.iter().any(|job| job.kind == JobKind::Deployment.as_str() && job.target_id.as_deref() == Some(target.id.as_str()));
         if under_way || !target.is_active() || certificate.archived_at.is_some() {
             certctl_store::mappings::look_again(&mut unit, mapping, now + LOOK_AGAIN);

@@ -19,7 +19,7 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn outbox_pass(&self) -> Result<Report> {
-        let entries = certctl_store::outbox::oldest(self.db(), BATCH).await.map_err(Error::from_db)?;
+        let entries = certctl_store::outbox::oldest(self.db(), BATCH).await?;
         let report = Report { seen: entries.len(), moved: entries.len(), more: entries.len() == usize::from(BATCH) };
         let mut unit = Unit::new();
         for entry in &entries {

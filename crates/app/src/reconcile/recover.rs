@@ -17,7 +17,7 @@ impl App {
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn recover_pass(&self) -> Result<Report> {
         let now = self.now().unix_micros();
-        let expired = certctl_jobs::expired_leases(self.db(), now, BATCH).await.map_err(Error::from_db)?;
+        let expired = certctl_jobs::expired_leases(self.db(), now, BATCH).await?;
         let mut report = Report { seen: expired.len(), moved: 0, more: expired.len() == usize::from(BATCH) };
         for job in &expired {
             if self.recover(job).await? {

@@ -25,7 +25,7 @@ impl App {
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn renewal_pass(&self) -> Result<Report> {
         let now = self.now();
-        let due = certctl_store::identities::due(self.db(), now, BATCH).await.map_err(Error::from_db)?;
+        let due = certctl_store::identities::due(self.db(), now, BATCH).await?;
         let mut report = Report { seen: due.len(), moved: 0, more: due.len() == usize::from(BATCH) };
         let commits = due.iter().map(|identity| self.renewal_plan(identity, now));
         for planned in futures::future::join_all(commits).await {
@@ -42,7 +42,7 @@ impl App {
     /// Plans one identity; true when a job was added.
     async fn renewal_plan(&self, identity: &Identity, now: Timestamp) -> Result<bool> {
         let caller = Caller::system("scheduler");
-        let certificate = certctl_store::certificates::get(self.db(), &identity.certificate_id).await.map_err(Error::from_db)?;
+        let certificate = certctl_store::certificates::get(self.db(), &identity.certificate_id).await?;
         let certificate = certificate.ok_or_else(|| Error::missing("certificate", &identity.certificate_id))?;
         let mut unit = Unit::new();
         let gone = certificate.archived_at.is_some() || certificate.revoked_at.is_some();
@@ -87,17 +87,8 @@ impl App {
     /// The request the current version answers, where the profile lets it be used again.
     async fn last_request(&self, identity: &Identity) -> Result<Option<Csr>> {
         let Some(id) = &identity.current_version_id else { return Ok(None) };
-        let version = certctl_store::versions::get(self.db(), id).await.map_err(Error::from_db)?;
+        let version = certctl_store::versions::get(self.db(), id).await?;
         Ok(version.and_then(|version| version.csr).and_then(|der| Csr::parse_der(&der).ok()))
-    }
-
-    /// Commits; false when somebody else was first.
-    pub(crate) async fn commit_or_moved(&self, unit: Unit) -> Result<bool> {
-        match self.db().commit(unit).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.is_moved() || error.is_unique() => Ok(false),
-            Err(error) => Err(Error::from_db(error)),
-        }
     }
 }
 

@@ -22,11 +22,11 @@ impl App {
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn reserved_pass(&self) -> Result<Report> {
         let now = self.now();
-        let old = certctl_store::versions::reserved_before(self.db(), now - ORPHANED_AFTER, BATCH).await.map_err(Error::from_db)?;
+        let old = certctl_store::versions::reserved_before(self.db(), now - ORPHANED_AFTER, BATCH).await?;
         let mut report = Report { seen: old.len(), moved: 0, more: false };
         for version in &old {
             let open = match &version.job_id {
-                Some(job) => certctl_jobs::get(self.db(), job.as_str()).await.map_err(Error::from_db)?.is_some_and(|job| job.completed_at.is_none()),
+                Some(job) => certctl_jobs::get(self.db(), job.as_str()).await?.is_some_and(|job| job.completed_at.is_none()),
                 None => false,
             };
             if open {

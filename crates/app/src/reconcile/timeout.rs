@@ -14,7 +14,7 @@ impl App {
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn csr_timeout_pass(&self) -> Result<Report> {
         let before = (self.now() - self.settings().csr_timeout).unix_micros();
-        let waiting = certctl_jobs::waiting_since(self.db(), State::AwaitingCsr, before, BATCH).await.map_err(Error::from_db)?;
+        let waiting = certctl_jobs::waiting_since(self.db(), State::AwaitingCsr, before, BATCH).await?;
         let mut report = Report { seen: waiting.len(), moved: 0, more: waiting.len() == usize::from(BATCH) };
         let hours = self.settings().csr_timeout.as_secs() / 3600;
         for job in &waiting {
