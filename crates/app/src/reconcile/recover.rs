@@ -1,23 +1,21 @@
-//! Work whose worker fell silent: its lease is over. A job that holds its CSR goes back to the server's runner, one that
-//! waits for a CSR back to its agent, a deployment back to its agent.
+//! Work whose worker fell silent: its lease is over. The job is due again, or goes on waiting, or has failed once too often.
 
 use certctl_db::Unit;
 use certctl_domain::work::{FailureClass, JobKind};
-use certctl_jobs::{Executor, Job, State};
+use certctl_jobs::{Job, Recovery};
 
 use super::{BATCH, Report};
-use crate::error::{Error, Result};
-use crate::payload::IssuePayload;
+use crate::error::Result;
+use crate::issue::Failure;
 use crate::world::App;
 
 impl App {
-    /// One pass over expired leases.
+    /// One pass over leases that ran out.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the database cannot be asked.
+    /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn recover_pass(&self) -> Result<Report> {
-        let now = self.now().unix_micros();
-        let expired = certctl_jobs::expired_leases(self.db(), now, BATCH).await?;
+        let expired = certctl_jobs::leases_expired(self.db(), self.now().unix_micros(), u64::from(BATCH)).await?;
         let mut report = Report { seen: expired.len(), moved: 0, more: expired.len() == usize::from(BATCH) };
         for job in &expired {
             if self.recover(job).await? {
@@ -27,33 +25,24 @@ impl App {
         Ok(report)
     }
 
-    async fn recover(&self, job: &Job) -> Result<bool> {
-        let now = self.now();
-        let message = format!("worker {} fell silent", job.lease_owner.as_deref().unwrap_or("unknown"));
-        tracing::warn!(job.id = %job.id, "lease of job {} is over: {message}", job.id);
+    /// Takes a job from a worker that works on it no more.
+    pub(crate) async fn recover(&self, job: &Job) -> Result<bool> {
+        let now = self.now().unix_micros();
         let mut unit = Unit::new();
-        let (state, executor) = if job.kind == JobKind::Deployment.as_str() {
-            (State::Pending, Executor::Agent)
-        } else if IssuePayload::read(job)?.csr.is_some() {
-            (State::Pending, Executor::Server)
-        } else {
-            (State::AwaitingCsr, job.executor)
-        };
-        if job.attempt >= job.max_attempts && state == State::Pending {
-            return self.recover_exhausted(job, &message).await;
+        let Some(recovery) = certctl_jobs::recover(&mut unit, job, now) else { return Ok(false) };
+        let worker = job.lease_owner.as_deref().unwrap_or("unknown");
+        let message = format!("{worker} stopped answering while it worked on it");
+        if recovery == Recovery::Failed && job.kind != JobKind::Deployment.as_str() {
+            let failure = Failure::new(FailureClass::Transient, message.clone());
+            self.issuance_exhausted_into(&mut unit, job, &failure).await?;
         }
-        certctl_jobs::recover(&mut unit, job, state, executor, &message, now.unix_micros());
-        match (executor, &job.agent_id) {
-            (Executor::Agent, Some(agent)) => unit.wake(&crate::agents::topic_of(agent)),
-            (Executor::Agent, None) | (Executor::Server, _) => unit.wake(crate::runner::TOPIC),
+        let moved = self.commit_or_moved(unit).await?;
+        if moved {
+            tracing::warn!(job.id = %job.id, "job {}: {message}", job.id);
+            if recovery == Recovery::Failed && job.kind == JobKind::Deployment.as_str() {
+                self.deployment_exhausted(job, &message).await?;
+            }
         }
-        self.commit_or_moved(unit).await
-    }
-
-    async fn recover_exhausted(&self, job: &Job, message: &str) -> Result<bool> {
-        if job.kind == JobKind::Deployment.as_str() {
-            return self.deployment_exhausted(job, FailureClass::Transient, message).await;
-        }
-        self.issuance_exhausted(job, FailureClass::Transient, message).await
+        Ok(moved)
     }
 }

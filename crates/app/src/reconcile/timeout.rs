@@ -1,29 +1,52 @@
-//! Waiting has an end: jobs without a CSR, and approvals nobody decided.
+//! Waiting has an end: jobs for which no request arrived.
 
-use certctl_domain::work::{FailureClass, JobKind};
-use certctl_jobs::State;
+use certctl_db::Unit;
+use certctl_domain::audit::{Action, Event};
+use certctl_domain::work::FailureClass;
+use certctl_jobs::lease::{self, Failure as JobFailure};
+use certctl_jobs::{Job, State};
 
 use super::{BATCH, Report};
+use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::issue::{Exhausted, Failure};
+use crate::payload::IssuePayload;
 use crate::world::App;
 
 impl App {
-    /// One pass over jobs that waited too long for a CSR.
+    /// One pass over jobs that waited too long for a request.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn csr_timeout_pass(&self) -> Result<Report> {
-        let before = (self.now() - self.settings().csr_timeout).unix_micros();
-        let waiting = certctl_jobs::waiting_since(self.db(), State::AwaitingCsr, before, BATCH).await?;
+        let now = self.now();
+        let before = (now - self.settings().csr_timeout).unix_micros();
+        let waiting = certctl_jobs::stale(self.db(), State::AwaitingCsr, None, before, u64::from(BATCH)).await?;
         let mut report = Report { seen: waiting.len(), moved: 0, more: waiting.len() == usize::from(BATCH) };
-        let hours = self.settings().csr_timeout.as_secs() / 3600;
+        let message = format!("no request arrived within {} s; start the agent, or send a CSR", self.settings().csr_timeout.as_secs());
+        let failure = Failure::new(FailureClass::Expired, message);
         for job in &waiting {
-            debug_assert_ne!(job.kind, JobKind::Deployment.as_str());
-            let message = format!("no request arrived within {hours} h; start the agent, or send a CSR");
-            if self.issuance_exhausted(job, FailureClass::Expired, &message).await? {
+            let mut unit = Unit::new();
+            let ended = JobFailure { class: failure.class.as_str().to_owned(), error: failure.message.clone() };
+            lease::expire(&mut unit, &job.fence(), &ended, now.unix_micros());
+            self.issuance_exhausted_into(&mut unit, job, &failure).await?;
+            self.audit(&mut unit, &Caller::system("timeout"), Event::new(Action::JobExpired, &job.id).with("reason", "csr_timeout"));
+            if self.commit_or_moved(unit).await? {
                 report.moved += 1;
             }
         }
         Ok(report)
+    }
+
+    /// Adds what follows when an issuance ended for good without success.
+    pub(crate) async fn issuance_exhausted_into(&self, unit: &mut Unit, job: &Job, failure: &Failure) -> Result<()> {
+        let id = crate::agents::certificate_of(job)?;
+        let certificate = certctl_store::certificates::get(self.db(), &id).await?.ok_or_else(|| Error::missing("certificate", &id))?;
+        let holder = IssuePayload::read(job)?.holder()?;
+        let identity = certctl_store::identities::get(self.db(), &id, &holder).await?;
+        let policy = self.policy_for_issue(&certificate.renewal_policy_id).await?;
+        let exhausted = Exhausted { certificate: &certificate, identity: identity.as_ref(), policy: &policy, job_id: &job.id };
+        self.settle_exhausted(unit, &exhausted, failure, self.now());
+        Ok(())
     }
 }

@@ -1,0 +1,354 @@
+//! What became of work: a deployment is done when a handshake returned the desired certificate, and not before.
+
+use certctl_connector::ErrorClass;
+use certctl_db::Unit;
+use certctl_domain::audit::{Action, Event};
+use certctl_domain::certificate::Certificate;
+use certctl_domain::ids::{CertificateId, JobId, TargetId};
+use certctl_domain::renewal;
+use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
+use certctl_domain::work::{FailureClass, JobKind};
+use certctl_jobs::lease::{self, Failure as JobFailure};
+use certctl_jobs::{Job, State};
+use certctl_store::runs::Run;
+use serde::Serialize;
+use std::time::Duration;
+
+use super::csr::lease_held;
+use super::job_id;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::issue::Failure;
+use crate::reconcile::deploy::slow_retry;
+use crate::world::App;
+
+/// What an agent reports.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// Why it failed.
+    pub error: Option<String>,
+    /// The epoch of the lease it worked under; absent for agents that know none.
+    pub lease_epoch: Option<i64>,
+    /// Class of the failure, a word of the connectors.
+    pub error_class: Option<String>,
+    /// The steps taken.
+    pub steps: Vec<Step>,
+    /// What a handshake returned at the end, SHA-256, lower-case hex.
+    pub served_fingerprint: Option<String>,
+    /// What was in place before.
+    pub previous_fingerprint: Option<String>,
+    /// What is in place now.
+    pub deployed_fingerprint: Option<String>,
+    /// How long it took, milliseconds.
+    pub duration_ms: Option<i64>,
+    /// Whether the former files were put back.
+    pub rolled_back: Option<bool>,
+}
+
+/// One step of a deployment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Step {
+    /// Its name.
+    pub name: String,
+    /// How long it took, milliseconds.
+    pub ms: i64,
+    /// How it ended.
+    pub outcome: String,
+    /// More about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// What the verification route says.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    /// The target.
+    pub target_id: TargetId,
+    /// What should be served.
+    pub expected_fingerprint: String,
+    /// What is served.
+    pub actual_fingerprint: String,
+    /// Whether they are the same.
+    pub verified: bool,
+    /// Why it could not be told.
+    pub error: Option<String>,
+}
+
+impl App {
+    /// The agent works on it, still: its lease lasts on.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for a job of another agent; [`Error::Conflict`] when the lease is lost.
+    pub async fn agent_job_running(&self, caller: &Caller, id: &JobId, lease_epoch: Option<i64>) -> Result<()> {
+        self.agent_alive(caller).await?;
+        let job = self.agent_job(caller, id).await?;
+        lease_held(caller, &job, lease_epoch)?;
+        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let now = self.now();
+        let mut unit = Unit::new();
+        if job.state == State::Claimed {
+            lease::start(&mut unit, &held, now.unix_micros());
+        }
+        lease::extend(&mut unit, &held, (now + self.settings().agent_lease).unix_micros());
+        self.commit(unit).await
+    }
+
+    /// The agent is done. Saying it again changes nothing.
+    ///
+    /// # Errors
+    /// As [`App::agent_job_running`].
+    pub async fn agent_job_completed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
+        self.agent_alive(caller).await?;
+        let job = self.agent_job(caller, id).await?;
+        if job.state == State::Succeeded {
+            return Ok(());
+        }
+        if job.kind != JobKind::Deployment.as_str() {
+            return Err(Error::conflict("not_a_deployment", format!("job {id} ends when its request is signed")));
+        }
+        lease_held(caller, &job, report.lease_epoch)?;
+        let facts = self.deployment_facts(&job).await?;
+        let served = report.served_fingerprint.as_deref();
+        match served {
+            Some(served) if served != facts.run.expected_fingerprint => {
+                let message = format!("a handshake returned {served} instead of {}", facts.run.expected_fingerprint);
+                let failed = Report { error: Some(message), error_class: Some("target_verify".to_owned()), ..report.clone() };
+                self.deployment_failed(caller, &job, facts, &failed).await
+            }
+            Some(_) | None => self.deployment_done(caller, &job, facts, report).await,
+        }
+    }
+
+    /// The agent could not do it.
+    ///
+    /// # Errors
+    /// As [`App::agent_job_running`].
+    pub async fn agent_job_failed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
+        self.agent_alive(caller).await?;
+        let job = self.agent_job(caller, id).await?;
+        if job.state.is_terminal() || (job.state == State::Pending && job.last_error.is_some()) {
+            return Ok(());
+        }
+        lease_held(caller, &job, report.lease_epoch)?;
+        if job.kind == JobKind::Deployment.as_str() {
+            let facts = self.deployment_facts(&job).await?;
+            return self.deployment_failed(caller, &job, facts, report).await;
+        }
+        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let failure = Failure::new(failure_class(report.error_class.as_deref()), report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned()));
+        self.issuance_reported_failed(&job, &held, failure).await
+    }
+
+    async fn deployment_facts(&self, job: &Job) -> Result<Deployed> {
+        let id = job_id(job)?;
+        let run = certctl_store::runs::get(self.db(), &id).await?.ok_or_else(|| Error::conflict("not_started", format!("job {id} was not handed out yet")))?;
+        let certificate = certctl_store::certificates::get(self.db(), &run.certificate_id).await?;
+        let certificate = certificate.ok_or_else(|| Error::missing("certificate", &run.certificate_id))?;
+        let mapping = certctl_store::mappings::get(self.db(), &run.certificate_id, &run.target_id).await?;
+        Ok(Deployed { run, certificate, mapping })
+    }
+
+    async fn deployment_done(&self, caller: &Caller, job: &Job, facts: Deployed, report: &Report) -> Result<()> {
+        let now = self.now();
+        let verified = report.served_fingerprint.is_some();
+        let status = if verified { VerifyStatus::Success } else { VerifyStatus::Skipped };
+        let mut unit = Unit::new();
+        let run = Run { outcome: Some("completed".to_owned()), verify_status: status, verified_at: verified.then_some(now), ..reported(facts.run, report) };
+        certctl_store::runs::report(&mut unit, &run);
+        if let Some(mapping) = facts.mapping.filter(|mapping| wants(mapping, &run)) {
+            let after = Mapping {
+                deployed_version_id: Some(run.version_id.clone()),
+                deployed_at: Some(now),
+                served_fingerprint: report.served_fingerprint.clone(),
+                state: if verified { MappingState::Verified } else { MappingState::NotVerified },
+                last_error: None,
+                verify_status: status,
+                verified_at: verified.then_some(now),
+                next_attempt_at: None,
+                failures: 0,
+                ..mapping.clone()
+            };
+            certctl_store::mappings::advance(&mut unit, &deploying(&mapping), &after);
+            certctl_store::certificates::record_deployed(&mut unit, &facts.certificate.id, now);
+        }
+        if let Some(held) = job.lease() {
+            lease::succeed(&mut unit, &held, now.unix_micros());
+        }
+        let event = Event::new(Action::DeploymentVerified, &job.id)
+            .with("certificate_id", facts.certificate.id.as_str())
+            .with("target_id", run.target_id.as_str())
+            .with("version_id", run.version_id.as_str())
+            .with("verified", verified)
+            .with_some("served_fingerprint", report.served_fingerprint.as_deref());
+        self.audit(&mut unit, caller, event);
+        self.announce(&mut unit, "deployment.done", facts.certificate.id.as_str());
+        self.commit(unit).await?;
+        self.deploy_counted(&run, "success").await;
+        Ok(())
+    }
+
+    async fn deployment_failed(&self, caller: &Caller, job: &Job, facts: Deployed, report: &Report) -> Result<()> {
+        let now = self.now();
+        let message = report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned());
+        let class = failure_class(report.error_class.as_deref());
+        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let mut unit = Unit::new();
+        let verify = if report.error_class.as_deref() == Some("target_verify") { VerifyStatus::Failed } else { VerifyStatus::Pending };
+        let run = Run { outcome: Some("failed".to_owned()), verify_status: verify, verify_error: Some(message.clone()), ..reported(facts.run.clone(), report) };
+        certctl_store::runs::report(&mut unit, &run);
+        let ended = JobFailure { class: class.as_str().to_owned(), error: message.clone() };
+        let again = class.is_retryable() && !job.is_exhausted();
+        if again {
+            let attempt = u32::try_from(job.attempt).unwrap_or(u32::MAX);
+            let interval = Duration::from_secs(u64::try_from(job.retry_seconds).unwrap_or(60));
+            let remaining = facts.certificate.not_after.map(|end| end.duration_since(now));
+            let at = now + renewal::backoff(attempt, interval, remaining, self.spread());
+            lease::retry(&mut unit, &held, &ended, at.unix_micros(), now.unix_micros());
+        } else {
+            lease::fail(&mut unit, &held, &ended, now.unix_micros());
+        }
+        self.deployment_mark_failed(&mut unit, &facts, &run, &message, verify, again);
+        let event = Event::new(Action::DeploymentFailed, &job.id)
+            .with("certificate_id", facts.certificate.id.as_str())
+            .with("target_id", run.target_id.as_str())
+            .with("error", message.as_str())
+            .with("error_class", class.as_str())
+            .with("rolled_back", report.rolled_back.unwrap_or(false))
+            .with("final", !again);
+        self.audit(&mut unit, caller, event);
+        if !again {
+            self.announce(&mut unit, "deployment.failed", facts.certificate.id.as_str());
+        }
+        self.commit(unit).await?;
+        self.deploy_counted(&run, "failure").await;
+        Ok(())
+    }
+
+    fn deployment_mark_failed(&self, unit: &mut Unit, facts: &Deployed, run: &Run, message: &str, verify: VerifyStatus, again: bool) {
+        let now = self.now();
+        let Some(mapping) = facts.mapping.as_ref().filter(|mapping| wants(mapping, run)) else { return };
+        let failures = if again { mapping.failures } else { mapping.failures + 1 };
+        let next = if again { now + crate::reconcile::deploy::LOOK_AGAIN } else { now + slow_retry(failures) };
+        let after = Mapping {
+            served_fingerprint: run.served_fingerprint.clone().or_else(|| mapping.served_fingerprint.clone()),
+            state: MappingState::Failed,
+            last_error: Some(message.to_owned()),
+            verify_status: verify,
+            next_attempt_at: Some(next),
+            failures,
+            ..mapping.clone()
+        };
+        certctl_store::mappings::advance(unit, &deploying(mapping), &after);
+    }
+
+    /// A deployment whose worker fell silent once too often.
+    pub(crate) async fn deployment_exhausted(&self, job: &Job, message: &str) -> Result<()> {
+        let id = job_id(job)?;
+        let Some(run) = certctl_store::runs::get(self.db(), &id).await? else { return Ok(()) };
+        let certificate = certctl_store::certificates::get(self.db(), &run.certificate_id).await?;
+        let certificate = certificate.ok_or_else(|| Error::missing("certificate", &run.certificate_id))?;
+        let mapping = certctl_store::mappings::get(self.db(), &run.certificate_id, &run.target_id).await?;
+        let facts = Deployed { run: run.clone(), certificate, mapping };
+        let mut unit = Unit::new();
+        self.deployment_mark_failed(&mut unit, &facts, &run, message, VerifyStatus::Pending, false);
+        let event = Event::new(Action::DeploymentFailed, &job.id)
+            .with("certificate_id", run.certificate_id.as_str())
+            .with("target_id", run.target_id.as_str())
+            .with("error", message)
+            .with("final", true);
+        self.audit(&mut unit, &Caller::system("recover"), event);
+        self.announce(&mut unit, "deployment.failed", run.certificate_id.as_str());
+        self.commit_or_moved(unit).await.map(|_| ())
+    }
+
+    /// Writes what a handshake of the agent returned, for agents that report it apart from the result.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] for a job of another agent; [`Error::Refused`] on a target that is not the job's.
+    pub async fn agent_job_verify(&self, caller: &Caller, id: &JobId, said: &Verification) -> Result<certctl_pki::Timestamp> {
+        self.agent_alive(caller).await?;
+        let job = self.agent_job(caller, id).await?;
+        let facts = self.deployment_facts(&job).await?;
+        if facts.run.target_id != said.target_id {
+            return Err(Error::invalid("target_id", format!("job {id} is for target {}", facts.run.target_id)));
+        }
+        let now = self.now();
+        let verified = said.verified && said.error.is_none() && said.actual_fingerprint == facts.run.expected_fingerprint;
+        let status = if verified { VerifyStatus::Success } else { VerifyStatus::Failed };
+        let mut unit = Unit::new();
+        let served = Some(said.actual_fingerprint.clone()).filter(|text| !text.is_empty());
+        let run = Run { verify_status: status, verified_at: Some(now), verify_error: said.error.clone(), served_fingerprint: served.clone(), ..facts.run.clone() };
+        certctl_store::runs::report(&mut unit, &run);
+        if let Some(mapping) = facts.mapping.filter(|mapping| wants(mapping, &run) && mapping.state != MappingState::Orphaned) {
+            let state = match (verified, mapping.state) {
+                (true, MappingState::NotVerified) => MappingState::Verified,
+                (_, state) => state,
+            };
+            let after = Mapping { verify_status: status, verified_at: Some(now), served_fingerprint: served, state, ..mapping.clone() };
+            certctl_store::mappings::verify(&mut unit, &mapping, &after);
+        }
+        let event = Event::new(Action::JobStatusReported, id).with("verified", verified).with_some("error", said.error.as_deref());
+        self.audit(&mut unit, caller, event);
+        self.commit(unit).await?;
+        Ok(now)
+    }
+
+    async fn deploy_counted(&self, run: &Run, result: &'static str) {
+        let kind = match certctl_store::targets::get(self.db(), &run.target_id).await {
+            Ok(Some(target)) => target.kind,
+            Ok(None) | Err(_) => "unknown".to_owned(),
+        };
+        metrics::counter!("certctl_deploy_attempts_total", "target_type" => kind.clone(), "result" => result).increment(1);
+        if run.rolled_back == Some(true) {
+            metrics::counter!("certctl_deploy_rollback_total", "target_type" => kind, "outcome" => "restored").increment(1);
+        }
+    }
+}
+
+/// A deployment with everything it touches.
+struct Deployed {
+    run: Run,
+    certificate: Certificate,
+    mapping: Option<Mapping>,
+}
+
+/// Whether the mapping still wants what was deployed.
+fn wants(mapping: &Mapping, run: &Run) -> bool {
+    mapping.desired_version_id.as_ref() == Some(&run.version_id) && mapping.state != MappingState::Orphaned
+}
+
+/// A mapping that was sent back to pending while the agent worked is the one the agent worked on.
+fn deploying(mapping: &Mapping) -> Mapping {
+    mapping.clone()
+}
+
+fn reported(run: Run, report: &Report) -> Run {
+    Run {
+        served_fingerprint: report.served_fingerprint.clone(),
+        previous_fingerprint: report.previous_fingerprint.clone(),
+        deployed_fingerprint: report.deployed_fingerprint.clone(),
+        steps: serde_json::to_string(&report.steps).unwrap_or_else(|_| "[]".to_owned()),
+        duration_ms: report.duration_ms,
+        rolled_back: report.rolled_back,
+        ..run
+    }
+}
+
+/// The class of a job's failure for a word of the connectors; an unknown word may be tried again.
+fn failure_class(word: Option<&str>) -> FailureClass {
+    let class = ErrorClass::ALL.into_iter().find(|class| Some(class.as_str()) == word);
+    match class {
+        Some(ErrorClass::Config) => FailureClass::Config,
+        Some(ErrorClass::Auth) => FailureClass::Auth,
+        Some(ErrorClass::Rejected) => FailureClass::Rejected,
+        Some(ErrorClass::RollbackFailed) => FailureClass::RollbackFailed,
+        Some(ErrorClass::TargetValidate | ErrorClass::TargetReload { .. } | ErrorClass::TargetVerify { .. }) => FailureClass::Target,
+        Some(ErrorClass::RateLimited | ErrorClass::Upstream5xx | ErrorClass::Network | ErrorClass::Timeout | ErrorClass::Internal) | None => FailureClass::Transient,
+    }
+}
+
+/// The certificate of a job.
+pub(crate) fn certificate_of(job: &Job) -> Result<CertificateId> {
+    let id = job.certificate_id.as_deref().ok_or_else(|| Error::internal("a job names no certificate"))?;
+    CertificateId::parse(id).map_err(|error| Error::bug("reading a certificate id", error))
+}

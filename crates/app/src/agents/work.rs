@@ -1,0 +1,212 @@
+//! Handing out work: deployments that are due, and certificates that wait for the agent's request.
+
+use std::time::Duration;
+
+use certctl_db::Unit;
+use certctl_domain::certificate::{Certificate, Version};
+use certctl_domain::ids::{AgentId, CertificateId, TargetId};
+use certctl_domain::profile::Profile;
+use certctl_domain::target::{Mapping, MappingState, Target, VerifyStatus};
+use certctl_domain::work::JobKind;
+use certctl_jobs::lease;
+use certctl_jobs::{Claim, Job, State};
+use certctl_pki::key::KeyAlgorithm;
+use certctl_pki::{KeyKind, Timestamp};
+use certctl_store::runs::Run;
+use zeroize::Zeroizing;
+
+use super::{job_id, topic};
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::payload::DeployPayload;
+use crate::world::App;
+
+/// The key an agent is to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeyWanted {
+    /// Algorithm.
+    pub algorithm: KeyAlgorithm,
+    /// Size in bits.
+    pub size: u32,
+}
+
+/// A piece of work with everything the agent needs for it.
+#[derive(Debug)]
+pub struct WorkItem {
+    /// The leased job.
+    pub job: Job,
+    /// The certificate.
+    pub certificate: Certificate,
+    /// What it is about.
+    pub task: Task,
+}
+
+/// What a piece of work is about.
+#[derive(Debug)]
+pub enum Task {
+    /// Make a key and send a request.
+    Request(KeyWanted),
+    /// Install a version.
+    Deploy {
+        /// Where.
+        target: Box<Target>,
+        /// The target's configuration, JSON, secrets included: only the agent it is pinned to sees this.
+        config: Zeroizing<String>,
+        /// What.
+        version: Box<Version>,
+    },
+}
+
+/// Pieces of work in one answer.
+const ITEMS_MAX: u64 = 8;
+/// Longest wait for work.
+pub const WAIT_MAX: Duration = Duration::from_secs(25);
+/// A wake may be lost; look at least this often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl App {
+    /// Leases due work of the calling agent; waits up to `wait` until there is some. With `resume` the agent says that it
+    /// just started and works on nothing: what it held is offered anew.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when the agent was retired.
+    pub async fn agent_work(&self, caller: &Caller, wait: Duration, resume: bool) -> Result<Vec<WorkItem>> {
+        let agent = self.agent_alive(caller).await?;
+        if resume {
+            self.work_resume(&agent.id).await?;
+        }
+        let deadline = tokio::time::Instant::now() + wait.min(WAIT_MAX);
+        let mut wakes = self.db().notifier().subscribe();
+        let topic = topic(agent.id.as_str());
+        loop {
+            let items = self.work_claim(&agent.id).await?;
+            if !items.is_empty() || tokio::time::Instant::now() >= deadline {
+                return Ok(items);
+            }
+            let until = deadline.min(tokio::time::Instant::now() + LOOK_EVERY);
+            while let Ok(wake) = tokio::time::timeout_at(until, wakes.next()).await {
+                if wake.topic.is_empty() || wake.topic == topic {
+                    break;
+                }
+            }
+        }
+    }
+
+    async fn work_claim(&self, agent: &AgentId) -> Result<Vec<WorkItem>> {
+        let now = self.now();
+        let ask = Claim {
+            states: &[State::Pending, State::AwaitingCsr],
+            worker: agent.as_str(),
+            now: now.unix_micros(),
+            lease_until: (now + self.settings().agent_lease).unix_micros(),
+            limit: ITEMS_MAX,
+        };
+        let jobs = certctl_jobs::claim_for_agent(self.db(), agent.as_str(), &ask).await?;
+        let mut items = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            if let Some(item) = self.work_item(agent, job).await? {
+                items.push(item);
+            }
+        }
+        Ok(items)
+    }
+
+    /// What the agent held when it stopped goes back to the queue at once.
+    async fn work_resume(&self, agent: &AgentId) -> Result<()> {
+        let filter = certctl_jobs::Filter { agent_id: Some(agent.to_string()), states: vec![State::Claimed, State::Running, State::AwaitingCsr], ..certctl_jobs::Filter::default() };
+        for job in certctl_jobs::jobs(self.db(), &filter, None, 500).await? {
+            if job.lease_owner.as_deref() == Some(agent.as_str()) {
+                self.recover(&job).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything needed for a leased job; nothing when it has become pointless.
+    async fn work_item(&self, agent: &AgentId, job: Job) -> Result<Option<WorkItem>> {
+        let id = job.certificate_id.as_deref().ok_or_else(|| Error::internal("an agent's job names no certificate"))?;
+        let id = CertificateId::parse(id).map_err(|error| Error::bug("reading a certificate id", error))?;
+        let Some(certificate) = certctl_store::certificates::get(self.db(), &id).await? else {
+            return self.work_pointless(&job).await;
+        };
+        if certificate.archived_at.is_some() || job.cancel_requested {
+            return self.work_pointless(&job).await;
+        }
+        if job.kind != JobKind::Deployment.as_str() {
+            let profile = self.profile_for_issue(certificate.certificate_profile_id.as_ref()).await?;
+            return Ok(Some(WorkItem { job, certificate, task: Task::Request(key_wanted(&profile)) }));
+        }
+        self.work_deployment(agent, job, certificate).await
+    }
+
+    async fn work_deployment(&self, agent: &AgentId, job: Job, certificate: Certificate) -> Result<Option<WorkItem>> {
+        let target = job.target_id.as_deref().and_then(|id| TargetId::parse(id).ok()).ok_or_else(|| Error::internal("a deployment names no target"))?;
+        let target = certctl_store::targets::get(self.db(), &target).await?;
+        let Some(target) = target.filter(|target| target.is_active() && target.agent_id == *agent) else {
+            return self.work_pointless(&job).await;
+        };
+        let payload = DeployPayload::read(&job)?;
+        let mapping = certctl_store::mappings::get(self.db(), &certificate.id, &target.id).await?;
+        let Some(mapping) = mapping.filter(|mapping| mapping.desired_version_id.as_ref() == Some(&payload.version_id)) else {
+            return self.work_pointless(&job).await;
+        };
+        let version = certctl_store::versions::get(self.db(), &payload.version_id).await?;
+        let version = version.ok_or_else(|| Error::internal("a deployment names a version that does not exist"))?;
+        let mut unit = Unit::new();
+        certctl_store::runs::insert(&mut unit, &run(&job, &certificate, &target, &version, self.now())?);
+        if mapping.state != MappingState::Deploying {
+            let after = Mapping { state: MappingState::Deploying, ..mapping.clone() };
+            certctl_store::mappings::advance(&mut unit, &mapping, &after);
+        }
+        if !self.commit_or_moved(unit).await? {
+            return Ok(None);
+        }
+        let config = self.target_config(&target)?;
+        Ok(Some(WorkItem { job, certificate, task: Task::Deploy { target: Box::new(target), config, version: Box::new(version) } }))
+    }
+
+    /// The configuration of a target with its secrets.
+    fn target_config(&self, target: &Target) -> Result<Zeroizing<String>> {
+        let Some(sealed) = &target.sealed_config else { return Ok(Zeroizing::new(target.config.clone())) };
+        let opened = self.sealer().open("targets", "sealed_config", target.id.as_str(), sealed)?;
+        String::from_utf8(opened.to_vec()).map(Zeroizing::new).map_err(|error| Error::bug("reading a target's configuration", error))
+    }
+
+    /// Ends a leased job that nothing waits for any more.
+    async fn work_pointless(&self, job: &Job) -> Result<Option<WorkItem>> {
+        if let Some(held) = job.lease() {
+            let mut unit = Unit::new();
+            lease::stop(&mut unit, &held, self.now().unix_micros());
+            self.commit_or_moved(unit).await?;
+        }
+        Ok(None)
+    }
+}
+
+/// The smallest key a profile allows, ECDSA before Ed25519 before RSA.
+fn key_wanted(profile: &Profile) -> KeyWanted {
+    let preferred = [KeyKind::EcdsaP256, KeyKind::EcdsaP384, KeyKind::Ed25519, KeyKind::Rsa2048, KeyKind::Rsa3072, KeyKind::Rsa4096];
+    let kind = preferred.into_iter().find(|kind| profile.rules.admits_key(kind.algorithm(), u32::from(kind.size()))).unwrap_or(KeyKind::EcdsaP256);
+    KeyWanted { algorithm: kind.algorithm(), size: u32::from(kind.size()) }
+}
+
+fn run(job: &Job, certificate: &Certificate, target: &Target, version: &Version, now: Timestamp) -> Result<Run> {
+    Ok(Run {
+        job_id: job_id(job)?,
+        certificate_id: certificate.id.clone(),
+        target_id: target.id.clone(),
+        version_id: version.id.clone(),
+        expected_fingerprint: version.fingerprint_sha256.clone().unwrap_or_default(),
+        outcome: None,
+        served_fingerprint: None,
+        previous_fingerprint: None,
+        deployed_fingerprint: None,
+        steps: "[]".to_owned(),
+        duration_ms: None,
+        rolled_back: None,
+        verify_status: VerifyStatus::Pending,
+        verified_at: None,
+        verify_error: None,
+        created_at: now,
+    })
+}

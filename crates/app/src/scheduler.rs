@@ -1,0 +1,140 @@
+//! The loops: each runs on one replica at a time, under a lease with an epoch, woken and periodic. The set of loops is fixed
+//! before any of them starts.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use certctl_db::Unit;
+use certctl_jobs::schedule::{self, LoopLease};
+use tokio_util::sync::CancellationToken;
+
+use crate::error::Result;
+use crate::reconcile::Report;
+use crate::world::App;
+
+/// Topic of the wake that says "look": something a reconciler follows has changed.
+pub const LOOK: &str = "reconcile";
+/// How long a replica may be silent before another takes its loops.
+const LEASE: Duration = Duration::from_secs(15);
+/// A pass that found more to do than fits is followed by the next one at once; otherwise this is the shortest pause.
+const SHORTEST: Duration = Duration::from_millis(200);
+
+type Pass = for<'a> fn(&'a App) -> Pin<Box<dyn Future<Output = Result<Report>> + Send + 'a>>;
+
+/// One loop.
+#[derive(Clone, Copy)]
+pub struct Loop {
+    /// Its name, also of its lease and in the metrics.
+    pub name: &'static str,
+    /// The pause between two passes.
+    pub every: Duration,
+    pass: Pass,
+}
+
+/// All loops of the product.
+#[must_use]
+pub fn loops() -> Vec<Loop> {
+    let every = Duration::from_secs;
+    vec![
+        Loop { name: "renewal", every: every(1), pass: |app| Box::pin(app.renewal_pass()) },
+        Loop { name: "deployment", every: every(2), pass: |app| Box::pin(app.deployment_pass()) },
+        Loop { name: "recover", every: every(2), pass: |app| Box::pin(app.recover_pass()) },
+        Loop { name: "reserved", every: every(30), pass: |app| Box::pin(app.reserved_pass()) },
+        Loop { name: "csr_timeout", every: every(60), pass: |app| Box::pin(app.csr_timeout_pass()) },
+        Loop { name: "approval_expiry", every: every(60), pass: |app| Box::pin(app.approval_expiry_pass()) },
+        Loop { name: "outbox", every: every(2), pass: |app| Box::pin(app.outbox_pass()) },
+    ]
+}
+
+impl App {
+    /// One pass of every loop, in order, whoever holds the leases. For tests on virtual time.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unavailable`].
+    pub async fn pass_all(&self) -> Result<usize> {
+        let mut moved = 0;
+        for one in loops() {
+            moved += (one.pass)(self).await?.moved;
+        }
+        Ok(moved)
+    }
+
+    /// Runs all loops until told to stop.
+    pub async fn run_loops(&self, stop: CancellationToken) {
+        let runs = loops().into_iter().map(|one| self.run_loop(one, stop.clone()));
+        let caches = self.follow_config(stop.clone());
+        futures::future::join(futures::future::join_all(runs), caches).await;
+    }
+
+    /// Empties the caches when another replica changes configuration.
+    async fn follow_config(&self, stop: CancellationToken) {
+        let mut wakes = self.db().notifier().subscribe();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                wake = wakes.next() => {
+                    if wake.topic.is_empty() || wake.topic == crate::cache::CONFIG {
+                        self.config_changed();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn run_loop(&self, one: Loop, stop: CancellationToken) {
+        let mut wakes = self.db().notifier().subscribe();
+        while !stop.is_cancelled() {
+            let pause = match self.loop_turn(one).await {
+                Ok(Some(report)) if report.more => SHORTEST,
+                Ok(_) => one.every,
+                Err(error) => {
+                    tracing::warn!("loop {} failed: {error}", one.name);
+                    one.every.max(SHORTEST)
+                }
+            };
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(pause) => {}
+                () = looked(&mut wakes) => {}
+            }
+        }
+    }
+
+    /// One pass, if this replica holds the lease of the loop or can take it.
+    async fn loop_turn(&self, one: Loop) -> Result<Option<Report>> {
+        let started = self.now();
+        let until = (started + LEASE.max(one.every * 3)).unix_micros();
+        let worker = &self.settings().worker;
+        let Some(lease) = schedule::acquire(self.db(), one.name, worker, started.unix_micros(), until).await? else { return Ok(None) };
+        let outcome = (one.pass)(self).await;
+        self.loop_record(&lease, started, &outcome).await?;
+        outcome.map(Some)
+    }
+
+    async fn loop_record(&self, lease: &LoopLease, started: certctl_pki::Timestamp, outcome: &Result<Report>) -> Result<()> {
+        let now = self.now();
+        let seconds = now.duration_since(started).as_secs_f64();
+        metrics::histogram!("certctl_loop_duration_seconds", "loop" => lease.name.clone()).record(seconds);
+        if let Ok(report) = outcome {
+            #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double for ages")]
+            metrics::gauge!("certctl_loop_last_success_timestamp", "loop" => lease.name.clone()).set(now.unix_secs() as f64);
+            if report.seen == 0 {
+                return Ok(());
+            }
+        }
+        let error = outcome.as_ref().err().map(ToString::to_string);
+        let mut unit = Unit::new();
+        schedule::record_run(&mut unit, lease, started.unix_micros(), now.unix_micros(), error.as_deref());
+        self.commit_or_moved(unit).await.map(|_| ())
+    }
+}
+
+async fn looked(wakes: &mut certctl_db::Subscription) {
+    loop {
+        let wake = wakes.next().await;
+        if wake.topic.is_empty() || wake.topic == LOOK {
+            return;
+        }
+    }
+}
