@@ -38,7 +38,8 @@ impl App {
             None => self.ca_root_create(issuer, name).await?,
         };
         let signer = self.ca_signer(&root)?;
-        let certificate = Certificate::parse_der(&root.certificate).map_err(|error| Error::bug("reading the root", error))?;
+        let certificate =
+            Certificate::parse_der(&root.certificate).map_err(|error| Error::bug("reading the root", error))?;
         let own = OwnCa {
             kind: LOCAL_CA,
             ca_id: root.id.clone(),
@@ -65,7 +66,8 @@ impl App {
             subject: subject(&format!("{name} Root"))?,
             sans: Vec::new(),
             public_key: key.public_key().clone(),
-            validity: Validity::new(now - BACKDATE, now + ROOT_LIFE).map_err(|error| Error::bug("dating the root", error))?,
+            validity: Validity::new(now - BACKDATE, now + ROOT_LIFE)
+                .map_err(|error| Error::bug("dating the root", error))?,
             extended_key_usages: Vec::new(),
             must_staple: false,
         };
@@ -107,7 +109,15 @@ impl App {
         .map(|_| ())
     }
 
-    fn ca_row(&self, issuer: &IssuerId, role: CaRole, parent: Option<CaId>, certificate: &Certificate, key: &PrivateKey, now: Timestamp) -> Result<Ca> {
+    fn ca_row(
+        &self,
+        issuer: &IssuerId,
+        role: CaRole,
+        parent: Option<CaId>,
+        certificate: &Certificate,
+        key: &PrivateKey,
+        now: Timestamp,
+    ) -> Result<Ca> {
         let id = CaId::new(self.ids().ulid());
         let sealed = self.sealer().seal("cas", "sealed_key", id.as_str(), &key.to_pkcs8_der())?;
         Ok(Ca {
@@ -146,7 +156,9 @@ impl App {
     /// # Errors
     /// [`Error::Missing`] when it has none.
     pub async fn ca_root_pem(&self, issuer: &IssuerId) -> Result<String> {
-        let root = certctl_store::cas::root(self.db(), issuer).await?.ok_or_else(|| Error::missing("root of issuer", issuer))?;
+        let root = certctl_store::cas::root(self.db(), issuer)
+            .await?
+            .ok_or_else(|| Error::missing("root of issuer", issuer))?;
         let root = Certificate::parse_der(&root.certificate).map_err(|error| Error::bug("reading the root", error))?;
         Ok(root.to_pem())
     }

@@ -1,13 +1,16 @@
 //! What issuing needs again and again, kept for moments: profiles, policies, engines. Every change of such a row wakes the
 //! topic [`CONFIG`], which empties the caches of all replicas; the short life covers a lost wake.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use certctl_connector::Engine;
+use certctl_domain::certificate::Status;
 use certctl_domain::ids::{IssuerId, PolicyId, ProfileId};
 use certctl_domain::policy::RenewalPolicy;
 use certctl_domain::profile::Profile;
+use certctl_pki::Timestamp;
 use moka::sync::Cache;
 
 use crate::error::{Error, Result};
@@ -15,6 +18,8 @@ use crate::world::App;
 
 /// The wake topic of every change to a cached row.
 pub const CONFIG: &str = "config";
+/// How old a count of statuses may be (rulings §8).
+pub const STATUS_LIFE: Duration = Duration::from_secs(15);
 const LIFE: Duration = Duration::from_secs(5);
 const ENTRIES: u64 = 1_000;
 
@@ -22,11 +27,17 @@ pub(crate) struct Caches {
     pub(crate) profiles: Cache<ProfileId, Arc<Profile>>,
     pub(crate) policies: Cache<PolicyId, Arc<RenewalPolicy>>,
     pub(crate) engines: Cache<IssuerId, Arc<Engine>>,
+    pub(crate) statuses: Cache<(), (HashMap<Status, u64>, Timestamp)>,
 }
 
 impl Caches {
     pub(crate) fn new() -> Self {
-        Self { profiles: cache(), policies: cache(), engines: cache() }
+        Self {
+            profiles: cache(),
+            policies: cache(),
+            engines: cache(),
+            statuses: Cache::builder().max_capacity(1).time_to_live(STATUS_LIFE).build(),
+        }
     }
 
     pub(crate) fn clear(&self) {

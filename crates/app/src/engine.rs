@@ -28,7 +28,12 @@ pub trait EngineFactory: Send + Sync {
     ///
     /// # Errors
     /// [`ConnectorError`] of class `Config` naming the field.
-    fn build(&self, issuer: &Issuer, config: &str, ca: Option<CaMaterial>) -> std::result::Result<Engine, ConnectorError>;
+    fn build(
+        &self,
+        issuer: &Issuer,
+        config: &str,
+        ca: Option<CaMaterial>,
+    ) -> std::result::Result<Engine, ConnectorError>;
 }
 
 impl App {
@@ -42,7 +47,8 @@ impl App {
             return Ok(engine);
         }
         let issuer = certctl_store::issuers::get(self.db(), id).await?;
-        let issuer = issuer.ok_or_else(|| Error::invalid("issuer_id", format!("issuer {id} does not exist; list them")))?;
+        let issuer =
+            issuer.ok_or_else(|| Error::invalid("issuer_id", format!("issuer {id} does not exist; list them")))?;
         if !issuer.enabled {
             return Err(Error::refused("issuer_id", format!("issuer {} is switched off; enable it", issuer.name)));
         }
@@ -55,7 +61,8 @@ impl App {
         let config = match &issuer.sealed_config {
             Some(sealed) => {
                 let opened = self.sealer().open("issuers", "sealed_config", issuer.id.as_str(), sealed)?;
-                String::from_utf8(opened.to_vec()).map_err(|error| Error::bug("reading an issuer's configuration", error))?
+                String::from_utf8(opened.to_vec())
+                    .map_err(|error| Error::bug("reading an issuer's configuration", error))?
             }
             None => issuer.config.clone(),
         };

@@ -6,7 +6,7 @@ use certctl_domain::permission::Permission;
 use certctl_domain::refusal::{Refusal, Refusals};
 
 /// The result of a use case.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Why a use case did not do what was asked. `code` fields are stable and part of the wire.
 #[derive(Debug, thiserror::Error)]
@@ -131,11 +131,9 @@ impl From<DbError> for Error {
                 message: format!("{entity} {id} has changed meanwhile; read it again"),
                 details: Vec::new(),
             },
-            DbError::Unique { .. } | DbError::Reference { .. } => Self::Conflict {
-                code: "conflict",
-                message: error.to_string(),
-                details: Vec::new(),
-            },
+            DbError::Unique { .. } | DbError::Reference { .. } => {
+                Self::Conflict { code: "conflict", message: error.to_string(), details: Vec::new() }
+            }
             DbError::Unavailable { .. }
             | DbError::Connect { .. }
             | DbError::Full

@@ -23,7 +23,8 @@ impl App {
     pub async fn listener_issue(&self, names: Vec<San>, key: &PublicKey) -> Result<String> {
         let names = San::normalize(names);
         let first = names.iter().find(|name| matches!(name, San::Dns(_))).or_else(|| names.first());
-        let common_name = first.ok_or_else(|| Error::invalid("CERTCTL_SERVER_TLS_NAMES", "names nobody; give one name"))?.to_string();
+        let common_name =
+            first.ok_or_else(|| Error::invalid("CERTCTL_SERVER_TLS_NAMES", "names nobody; give one name"))?.to_string();
         let engine = self.engine(&local_issuer()).await?;
         let ca = engine.own().ok_or_else(|| Error::internal("the local issuer has no CA of ours"))?;
         let ask = Internal {

@@ -30,7 +30,8 @@ pub(crate) struct IssuePayload {
 
 impl IssuePayload {
     pub(crate) fn read(job: &Job) -> Result<Self> {
-        serde_json::from_str(&job.payload).map_err(|error| Error::bug(format!("reading the payload of job {}", job.id), error))
+        serde_json::from_str(&job.payload)
+            .map_err(|error| Error::bug(format!("reading the payload of job {}", job.id), error))
     }
 
     pub(crate) fn to_text(&self) -> String {
@@ -63,7 +64,8 @@ pub(crate) struct DeployPayload {
 
 impl DeployPayload {
     pub(crate) fn read(job: &Job) -> Result<Self> {
-        serde_json::from_str(&job.payload).map_err(|error| Error::bug(format!("reading the payload of job {}", job.id), error))
+        serde_json::from_str(&job.payload)
+            .map_err(|error| Error::bug(format!("reading the payload of job {}", job.id), error))
     }
 
     pub(crate) fn to_text(&self) -> String {

@@ -50,11 +50,15 @@ impl App {
     async fn job_run(&self, job: &Job) {
         let Some(lease) = job.lease() else { return };
         match self.issuance_run(job, &lease).await {
-            Ok(Attempt::Issued(version)) => tracing::info!(job.id = %job.id, version.id = %version.id, "job {} issued version {}", job.id, version.id),
+            Ok(Attempt::Issued(version)) => {
+                tracing::info!(job.id = %job.id, version.id = %version.id, "job {} issued version {}", job.id, version.id)
+            }
             Ok(Attempt::Waits) => tracing::debug!(job.id = %job.id, "job {} waits", job.id),
             Ok(Attempt::Failed(_)) => {}
             // The lease runs out by itself, and the job is found again.
-            Err(error) => tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "job {} was left where it stood", job.id),
+            Err(error) => {
+                tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "job {} was left where it stood", job.id)
+            }
         }
     }
 
@@ -109,4 +113,3 @@ async fn woken(wakes: &mut certctl_db::Subscription) {
         }
     }
 }
-

@@ -42,7 +42,6 @@ pub fn loops() -> Vec<Loop> {
         Loop { name: "recover", every: every(2), pass: |app| Box::pin(app.recover_pass()) },
         Loop { name: "reserved", every: every(30), pass: |app| Box::pin(app.reserved_pass()) },
         Loop { name: "csr_timeout", every: every(60), pass: |app| Box::pin(app.csr_timeout_pass()) },
-        Loop { name: "approval_expiry", every: every(60), pass: |app| Box::pin(app.approval_expiry_pass()) },
         Loop { name: "outbox", every: every(2), pass: |app| Box::pin(app.outbox_pass()) },
     ]
 }
@@ -84,8 +83,9 @@ impl App {
 
     async fn run_loop(&self, one: Loop, stop: CancellationToken) {
         let mut wakes = self.db().notifier().subscribe();
+        let mut held = None;
         while !stop.is_cancelled() {
-            let pause = match self.loop_turn(one).await {
+            let pause = match self.loop_turn(one, &mut held).await {
                 Ok(Some(report)) if report.more => SHORTEST,
                 Ok(_) => one.every,
                 Err(error) => {
@@ -102,31 +102,44 @@ impl App {
     }
 
     /// One pass, if this replica holds the lease of the loop or can take it.
-    async fn loop_turn(&self, one: Loop) -> Result<Option<Report>> {
+    async fn loop_turn(&self, one: Loop, held: &mut Option<LoopLease>) -> Result<Option<Report>> {
         let started = self.now();
-        let until = (started + LEASE.max(one.every * 3)).unix_micros();
-        let worker = &self.settings().worker;
-        let Some(lease) = schedule::acquire(self.db(), one.name, worker, started.unix_micros(), until).await? else { return Ok(None) };
+        let life = LEASE.max(one.every * 3);
+        // A lease is taken again when half of it is over: an idle loop costs no write per turn.
+        if held.as_ref().is_none_or(|lease| lease.expires_at < (started + life / 2).unix_micros()) {
+            let until = (started + life).unix_micros();
+            *held =
+                schedule::acquire(self.db(), one.name, &self.settings().worker, started.unix_micros(), until).await?;
+        }
+        let Some(lease) = held.as_ref() else { return Ok(None) };
         let outcome = (one.pass)(self).await;
-        self.loop_record(&lease, started, &outcome).await?;
+        if !self.loop_record(lease, started, &outcome).await? {
+            *held = None;
+        }
         outcome.map(Some)
     }
 
-    async fn loop_record(&self, lease: &LoopLease, started: certctl_pki::Timestamp, outcome: &Result<Report>) -> Result<()> {
+    async fn loop_record(
+        &self,
+        lease: &LoopLease,
+        started: certctl_pki::Timestamp,
+        outcome: &Result<Report>,
+    ) -> Result<bool> {
         let now = self.now();
         let seconds = now.duration_since(started).as_secs_f64();
         metrics::histogram!("certctl_loop_duration_seconds", "loop" => lease.name.clone()).record(seconds);
         if let Ok(report) = outcome {
             #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double for ages")]
-            metrics::gauge!("certctl_loop_last_success_timestamp", "loop" => lease.name.clone()).set(now.unix_secs() as f64);
+            metrics::gauge!("certctl_loop_last_success_timestamp", "loop" => lease.name.clone())
+                .set(now.unix_secs() as f64);
             if report.seen == 0 {
-                return Ok(());
+                return Ok(true);
             }
         }
         let error = outcome.as_ref().err().map(ToString::to_string);
         let mut unit = Unit::new();
         schedule::record_run(&mut unit, lease, started.unix_micros(), now.unix_micros(), error.as_deref());
-        self.commit_or_moved(unit).await.map(|_| ())
+        self.commit_or_moved(unit).await
     }
 }
 

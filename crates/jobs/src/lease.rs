@@ -73,6 +73,33 @@ pub fn retry(unit: &mut Unit, lease: &Lease, failure: &Failure, retry_at: i64, n
     ended(unit, lease, Outcome::Retried, Some(failure), now);
 }
 
+/// Its agent could not make a request, and is asked for one again at `retry_at`.
+pub fn retry_request(unit: &mut Unit, lease: &Lease, failure: &Failure, retry_at: i64, now: i64) {
+    unit.change(
+        held(lease, from::AWAITING_CSR)
+            .set(Column::NotBefore, retry_at)
+            .set(Column::LeaseOwner, None::<String>)
+            .set(Column::LeaseUntil, None::<i64>)
+            .set(Column::LastError, Some(failure.error.clone()))
+            .set(Column::ErrorClass, Some(failure.class.clone()))
+            .add(Column::Attempt, 1),
+    );
+    ended(unit, lease, Outcome::Retried, Some(failure), now);
+}
+
+/// A request for this job has arrived from outside: it is due, for a server, with this payload.
+pub fn provide(unit: &mut Unit, job: &Job, payload: &str, now: i64) {
+    unit.change(
+        of(&job.fence(), from::AWAITING_CSR)
+            .set(Column::State, State::Pending.as_str())
+            .set(Column::StateChangedAt, now)
+            .set(Column::NotBefore, now)
+            .set(Column::Executor, Executor::Server.as_str())
+            .set(Column::Payload, payload),
+    );
+    unit.wake(topic(Executor::Server, None));
+}
+
 /// The lease is given back until something happens, or until `not_before`.
 pub fn wait_for(unit: &mut Unit, lease: &Lease, wait: Wait, not_before: i64, now: i64) {
     let next = match wait {

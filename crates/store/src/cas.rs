@@ -28,6 +28,16 @@ pub async fn pair(db: &Db, issuer: &IssuerId) -> Result<Option<(Ca, Ca)>, DbErro
     Ok(issuing.zip(root))
 }
 
+/// The root of an issuer.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn root(db: &Db, issuer: &IssuerId) -> Result<Option<Ca>, DbError> {
+    let find =
+        Entity::find().filter(Column::IssuerId.eq(issuer.as_str())).filter(Column::Role.eq(CaRole::Root.as_str()));
+    find.one(db.read()).await.map_err(DbError::from)?.map(TryInto::try_into).transpose()
+}
+
 /// Adds a CA.
 pub fn insert(unit: &mut Unit, ca: &Ca) {
     unit.insert(&Model {

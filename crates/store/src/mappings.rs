@@ -203,6 +203,20 @@ fn targets_of(agent: &AgentId) -> SelectStatement {
         .to_owned()
 }
 
+/// Notes a handshake that was reported apart from the deployment.
+pub fn verify(unit: &mut Unit, before: &Mapping, after: &Mapping) {
+    let row = Model::from(after);
+    unit.change(
+        keyed(before)
+            .expect(Column::State, before.state.as_str())
+            .expect(Column::DesiredVersionId, before.desired_version_id.as_ref().map(ToString::to_string))
+            .set(Column::State, row.state)
+            .set(Column::ServedFingerprint, row.served_fingerprint)
+            .set(Column::VerifyStatus, row.verify_status)
+            .set(Column::VerifiedAt, row.verified_at),
+    );
+}
+
 fn keyed(mapping: &Mapping) -> Change {
     Change::of::<Entity>(ENTITY, name(mapping))
         .key(Column::CertificateId, mapping.certificate_id.as_str())

@@ -60,7 +60,10 @@ impl App {
         if let Some(id) = job {
             let job = self.agent_job(caller, id).await?;
             if job.kind == JobKind::Deployment.as_str() {
-                return Err(Error::conflict("not_awaiting_csr", format!("job {id} is a deployment and waits for no request")));
+                return Err(Error::conflict(
+                    "not_awaiting_csr",
+                    format!("job {id} is a deployment and waits for no request"),
+                ));
             }
             return Ok(job);
         }
@@ -73,14 +76,22 @@ impl App {
             .collect();
         match <[Job; 1]>::try_from(mine) {
             Ok([job]) => Ok(job),
-            Err(none) if none.is_empty() && !self.agent_serves(caller, certificate).await? => self.agent_mismatch(caller, "certificate", certificate.as_str()).await,
-            Err(_) => Err(Error::conflict("not_awaiting_csr", format!("not exactly one job waits for a request of certificate {certificate}; name job_id"))),
+            Err(none) if none.is_empty() && !self.agent_serves(caller, certificate).await? => {
+                self.agent_mismatch(caller, "certificate", certificate.as_str()).await
+            }
+            Err(_) => Err(Error::conflict(
+                "not_awaiting_csr",
+                format!("not exactly one job waits for a request of certificate {certificate}; name job_id"),
+            )),
         }
     }
 
     async fn csr_again(&self, job: &Job, known: &Csr, csr: &Csr) -> Result<CsrAnswer> {
         if known.sha256() != csr.sha256() {
-            return Err(Error::conflict("another_csr_accepted", format!("another request was accepted for job {}", job.id)));
+            return Err(Error::conflict(
+                "another_csr_accepted",
+                format!("another request was accepted for job {}", job.id),
+            ));
         }
         let signed = certctl_store::versions::issued_of_job(self.db(), &job_id(job)?).await?;
         match signed.map(|version| version.state) {
@@ -93,13 +104,15 @@ impl App {
         let now = self.now();
         let payload = payload.with_csr(csr).to_text();
         let mut unit = Unit::new();
-        let held = lease::take_over(&mut unit, job, &payload, &self.settings().worker, self.lease_until(), now.unix_micros());
+        let held =
+            lease::take_over(&mut unit, job, &payload, &self.settings().worker, self.lease_until(), now.unix_micros());
         let event = Event::new(Action::CsrSubmitted, &job.id)
             .with_some("certificate_id", job.certificate_id.as_deref())
             .with("spki_sha256", csr.public_key().spki_sha256_hex());
         self.audit(&mut unit, caller, event);
         self.commit(unit).await?;
-        let taken = Job { payload, state: State::Running, attempt: held.attempt, lease_epoch: held.epoch, ..job.clone() };
+        let taken =
+            Job { payload, state: State::Running, attempt: held.attempt, lease_epoch: held.epoch, ..job.clone() };
         match self.issuance_run(&taken, &held).await? {
             Attempt::Issued(_) => Ok(CsrAnswer::Signed),
             Attempt::Waits => Ok(CsrAnswer::Accepted),
@@ -131,5 +144,9 @@ pub(super) fn lease_held(caller: &Caller, job: &Job, epoch: Option<i64>) -> Resu
         return Ok(());
     }
     let message = format!("the lease on job {} is lost (epoch {} now); ask for work again", job.id, job.lease_epoch);
-    Err(Error::Conflict { code: "lease_lost", message, details: vec![("lease_epoch".to_owned(), job.lease_epoch.to_string())] })
+    Err(Error::Conflict {
+        code: "lease_lost",
+        message,
+        details: vec![("lease_epoch".to_owned(), job.lease_epoch.to_string())],
+    })
 }

@@ -20,11 +20,19 @@ impl App {
             return self.agent_mismatch(caller, "certificate", id.as_str()).await;
         }
         let identity = certctl_store::identities::get(self.db(), id, &Holder::Agent(agent.id.clone())).await?;
-        let version = identity.and_then(|identity| identity.current_version_id).ok_or_else(|| Error::missing("certificate", id))?;
-        let version = certctl_store::versions::get(self.db(), &version).await?.ok_or_else(|| Error::missing("certificate", id))?;
+        let version = identity
+            .and_then(|identity| identity.current_version_id)
+            .ok_or_else(|| Error::missing("certificate", id))?;
+        let version = certctl_store::versions::get(self.db(), &version)
+            .await?
+            .ok_or_else(|| Error::missing("certificate", id))?;
         let pem = version_pem(&version)?;
         let mut unit = Unit::new();
-        self.audit(&mut unit, caller, Event::new(Action::CertificateRetrieved, id).with("version_id", version.id.as_str()));
+        self.audit(
+            &mut unit,
+            caller,
+            Event::new(Action::CertificateRetrieved, id).with("version_id", version.id.as_str()),
+        );
         self.commit(unit).await?;
         Ok(pem)
     }

@@ -2,7 +2,7 @@
 //! not exist for it, and the attempt is on record.
 
 mod csr;
-mod fetch;
+pub mod fetch;
 mod heartbeat;
 mod identity;
 mod register;
@@ -11,15 +11,16 @@ mod work;
 
 pub use csr::CsrAnswer;
 pub use heartbeat::Heartbeat;
-pub use identity::NewIdentity;
+pub use identity::{AGENT_KEY_PREFIX, IDENTITY_LIFE, NewIdentity};
 pub use register::{Admission, Registration};
+pub(crate) use report::certificate_of;
 pub use report::{Report, Step, Verification};
-pub use work::{KeyWanted, WorkItem};
+pub use work::{KeyWanted, Task, WAIT_MAX, WorkItem};
 
 use certctl_db::Unit;
 use certctl_domain::agent::Agent;
 use certctl_domain::audit::{Action, Event};
-use certctl_domain::ids::{AgentId, JobId};
+use certctl_domain::ids::JobId;
 use certctl_jobs::Job;
 
 use crate::caller::Caller;
@@ -37,7 +38,10 @@ impl App {
         let id = caller.require_agent()?;
         let agent = certctl_store::agents::get(self.db(), id).await?.ok_or_else(|| Error::missing("agent", id))?;
         if agent.retired_at.is_some() {
-            return Err(Error::Gone { code: "agent_retired", message: format!("agent {} was retired; stop it", agent.name) });
+            return Err(Error::Gone {
+                code: "agent_retired",
+                message: format!("agent {} was retired; stop it", agent.name),
+            });
         }
         Ok(agent)
     }
@@ -59,7 +63,8 @@ impl App {
     /// Always [`Error::Missing`], unless the record cannot be written.
     pub async fn agent_mismatch<T>(&self, caller: &Caller, what: &'static str, id: &str) -> Result<T> {
         let mut unit = Unit::new();
-        let event = Event::new(Action::AgentIdentityMismatch, &caller.actor.id).with("asked_for", format!("{what} {id}"));
+        let event =
+            Event::new(Action::AgentIdentityMismatch, &caller.actor.id).with("asked_for", format!("{what} {id}"));
         self.audit(&mut unit, caller, event);
         self.commit(unit).await?;
         Err(Error::missing(what, id))
@@ -69,10 +74,4 @@ impl App {
 /// An id of a job, as an id of ours.
 pub(crate) fn job_id(job: &Job) -> Result<JobId> {
     JobId::parse(&job.id).map_err(|error| Error::bug("reading a job id", error))
-}
-
-/// The agent a job is for.
-pub(crate) fn agent_id(job: &Job) -> Result<AgentId> {
-    let id = job.agent_id.as_deref().ok_or_else(|| Error::internal("an agent's job names no agent"))?;
-    AgentId::parse(id).map_err(|error| Error::bug("reading an agent id", error))
 }

@@ -77,10 +77,10 @@ impl App {
         if let Some(used) = certctl_store::tokens::used_by(self.db(), token.id(), &spki).await? {
             return self.register_again(&caller, &used).await;
         }
-        if let Token::Stored(stored) = &token {
-            if stored.uses >= stored.max_uses || !stored.admits(&ask.name) {
-                return Err(bad_token());
-            }
+        if let Token::Stored(stored) = &token
+            && (stored.uses >= stored.max_uses || !stored.admits(&ask.name))
+        {
+            return Err(bad_token());
         }
         match self.agent_to_enroll(&token, ask).await? {
             Some(agent) => self.register_known(&caller, &token, agent, ask, &csr).await,
@@ -104,11 +104,11 @@ impl App {
 
     /// The agent a token re-enrols, if it does.
     async fn agent_to_enroll(&self, token: &Token, ask: &Registration) -> Result<Option<Agent>> {
-        if let Token::Stored(stored) = token {
-            if let Some(id) = &stored.agent_id {
-                let agent = certctl_store::agents::get(self.db(), id).await?.filter(|agent| agent.retired_at.is_none());
-                return agent.map(Some).ok_or_else(bad_token);
-            }
+        if let Token::Stored(stored) = token
+            && let Some(id) = &stored.agent_id
+        {
+            let agent = certctl_store::agents::get(self.db(), id).await?.filter(|agent| agent.retired_at.is_none());
+            return agent.map(Some).ok_or_else(bad_token);
         }
         let Some(known) = certctl_store::agents::by_name(self.db(), &ask.name).await? else { return Ok(None) };
         let again = matches!(token, Token::Static) && self.settings().agent_reenroll && known.retired_at.is_none();
@@ -134,10 +134,25 @@ impl App {
             revision: 1,
         };
         let stored = agent.clone();
-        self.register_issue(caller, token, agent, csr, move |unit| certctl_store::agents::insert(unit, &stored), Action::AgentRegistered).await
+        self.register_issue(
+            caller,
+            token,
+            agent,
+            csr,
+            move |unit| certctl_store::agents::insert(unit, &stored),
+            Action::AgentRegistered,
+        )
+        .await
     }
 
-    async fn register_known(&self, caller: &Caller, token: &Token, mut agent: Agent, ask: &Registration, csr: &Csr) -> Result<Admission> {
+    async fn register_known(
+        &self,
+        caller: &Caller,
+        token: &Token,
+        mut agent: Agent,
+        ask: &Registration,
+        csr: &Csr,
+    ) -> Result<Admission> {
         let now = self.now();
         let again = agent.enrolled;
         agent.hostname.clone_from(&ask.hostname);
@@ -173,7 +188,11 @@ impl App {
         match issued {
             Ok((identity, _)) => Ok(Admission { agent, identity, api_key }),
             // The last use of the token, or the name, went to somebody else at this moment.
-            Err(Error::Conflict { .. }) if certctl_store::agents::by_name(self.db(), &agent.name).await?.is_some_and(|known| known.id != agent.id) => {
+            Err(Error::Conflict { .. })
+                if certctl_store::agents::by_name(self.db(), &agent.name)
+                    .await?
+                    .is_some_and(|known| known.id != agent.id) =>
+            {
                 Err(name_taken(&agent.name))
             }
             Err(Error::Conflict { .. }) => Err(bad_token()),
@@ -182,7 +201,16 @@ impl App {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one admission, written together")]
-    fn register_record(&self, unit: &mut Unit, caller: &Caller, token: &Token, agent: &Agent, version: &Version, credentials: [&Credential; 2], action: Action) {
+    fn register_record(
+        &self,
+        unit: &mut Unit,
+        caller: &Caller,
+        token: &Token,
+        agent: &Agent,
+        version: &Version,
+        credentials: [&Credential; 2],
+        action: Action,
+    ) {
         let now = self.now();
         let keep: Vec<Credential> = credentials.iter().map(|credential| (*credential).clone()).collect();
         certctl_store::agents::revoke_credentials_but(unit, &agent.id, &keep, now);
@@ -211,20 +239,27 @@ impl App {
 
     /// The answer to a registration whose first answer was lost.
     async fn register_again(&self, caller: &Caller, used: &TokenUse) -> Result<Admission> {
-        let agent = certctl_store::agents::get(self.db(), &used.agent_id).await?.filter(|agent| agent.retired_at.is_none());
+        let agent =
+            certctl_store::agents::get(self.db(), &used.agent_id).await?.filter(|agent| agent.retired_at.is_none());
         let agent = agent.ok_or_else(bad_token)?;
         let version = certctl_store::versions::get(self.db(), &used.version_id).await?;
         let version = version.ok_or_else(|| Error::internal("the identity of a registration is not on record"))?;
         let der = version.certificate.ok_or_else(|| Error::internal("an issued version has a certificate"))?;
-        let certificate = certctl_pki::Certificate::parse_der(&der).map_err(|error| Error::bug("reading a stored identity", error))?;
+        let certificate = certctl_pki::Certificate::parse_der(&der)
+            .map_err(|error| Error::bug("reading a stored identity", error))?;
         let (api_key, key) = self.agent_key(&agent.id, self.now());
         let mut unit = Unit::new();
         let known = certctl_store::agents::credentials(self.db(), &agent.id).await?;
-        let mut keep: Vec<Credential> = known.into_iter().filter(|credential| matches!(credential.kind, certctl_domain::agent::CredentialKind::Certificate { .. })).collect();
+        let mut keep: Vec<Credential> = known
+            .into_iter()
+            .filter(|credential| matches!(credential.kind, certctl_domain::agent::CredentialKind::Certificate { .. }))
+            .collect();
         keep.push(key.clone());
         certctl_store::agents::revoke_credentials_but(&mut unit, &agent.id, &keep, self.now());
         certctl_store::agents::insert_credential(&mut unit, &key);
-        let event = Event::new(Action::AgentRegistered, &agent.id).with("repeated", true).with("token_id", used.token_id.as_str());
+        let event = Event::new(Action::AgentRegistered, &agent.id)
+            .with("repeated", true)
+            .with("token_id", used.token_id.as_str());
         self.audit(&mut unit, caller, event);
         unit.wake(crate::cache::CONFIG);
         self.commit(unit).await?;
@@ -255,12 +290,21 @@ fn bad_token() -> Error {
 }
 
 fn name_taken(name: &str) -> Error {
-    Error::conflict("name_taken", format!("an agent is named {name:?}; choose another name, or re-enrol it with a token bound to it"))
+    Error::conflict(
+        "name_taken",
+        format!("an agent is named {name:?}; choose another name, or re-enrol it with a token bound to it"),
+    )
 }
 
 fn registration_check(ask: &Registration) -> Result<Csr> {
     let mut refusals = Refusals::new();
-    let texts = [("name", &ask.name, AGENT_NAME_MAX, true), ("hostname", &ask.hostname, 255, true), ("os", &ask.os, 64, false), ("architecture", &ask.architecture, 64, false), ("version", &ask.version, 50, false)];
+    let texts = [
+        ("name", &ask.name, AGENT_NAME_MAX, true),
+        ("hostname", &ask.hostname, 255, true),
+        ("os", &ask.os, 64, false),
+        ("architecture", &ask.architecture, 64, false),
+        ("version", &ask.version, 50, false),
+    ];
     for (field, text, most, required) in texts {
         if required && text.trim().is_empty() {
             refusals.push(Refusal::invalid(field, "is required"));
@@ -279,4 +323,3 @@ fn registration_check(ask: &Registration) -> Result<Csr> {
     refusals.into_result()?;
     csr.ok_or_else(|| Error::internal("a refused request was not refused"))
 }
-

@@ -112,7 +112,8 @@ impl App {
         match served {
             Some(served) if served != facts.run.expected_fingerprint => {
                 let message = format!("a handshake returned {served} instead of {}", facts.run.expected_fingerprint);
-                let failed = Report { error: Some(message), error_class: Some("target_verify".to_owned()), ..report.clone() };
+                let failed =
+                    Report { error: Some(message), error_class: Some("target_verify".to_owned()), ..report.clone() };
                 self.deployment_failed(caller, &job, facts, &failed).await
             }
             Some(_) | None => self.deployment_done(caller, &job, facts, report).await,
@@ -135,13 +136,18 @@ impl App {
             return self.deployment_failed(caller, &job, facts, report).await;
         }
         let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
-        let failure = Failure::new(failure_class(report.error_class.as_deref()), report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned()));
+        let failure = Failure::new(
+            failure_class(report.error_class.as_deref()),
+            report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned()),
+        );
         self.issuance_reported_failed(&job, &held, failure).await
     }
 
     async fn deployment_facts(&self, job: &Job) -> Result<Deployed> {
         let id = job_id(job)?;
-        let run = certctl_store::runs::get(self.db(), &id).await?.ok_or_else(|| Error::conflict("not_started", format!("job {id} was not handed out yet")))?;
+        let run = certctl_store::runs::get(self.db(), &id)
+            .await?
+            .ok_or_else(|| Error::conflict("not_started", format!("job {id} was not handed out yet")))?;
         let certificate = certctl_store::certificates::get(self.db(), &run.certificate_id).await?;
         let certificate = certificate.ok_or_else(|| Error::missing("certificate", &run.certificate_id))?;
         let mapping = certctl_store::mappings::get(self.db(), &run.certificate_id, &run.target_id).await?;
@@ -153,7 +159,12 @@ impl App {
         let verified = report.served_fingerprint.is_some();
         let status = if verified { VerifyStatus::Success } else { VerifyStatus::Skipped };
         let mut unit = Unit::new();
-        let run = Run { outcome: Some("completed".to_owned()), verify_status: status, verified_at: verified.then_some(now), ..reported(facts.run, report) };
+        let run = Run {
+            outcome: Some("completed".to_owned()),
+            verify_status: status,
+            verified_at: verified.then_some(now),
+            ..reported(facts.run, report)
+        };
         certctl_store::runs::report(&mut unit, &run);
         if let Some(mapping) = facts.mapping.filter(|mapping| wants(mapping, &run)) {
             let after = Mapping {
@@ -193,8 +204,17 @@ impl App {
         let class = failure_class(report.error_class.as_deref());
         let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
         let mut unit = Unit::new();
-        let verify = if report.error_class.as_deref() == Some("target_verify") { VerifyStatus::Failed } else { VerifyStatus::Pending };
-        let run = Run { outcome: Some("failed".to_owned()), verify_status: verify, verify_error: Some(message.clone()), ..reported(facts.run.clone(), report) };
+        let verify = if report.error_class.as_deref() == Some("target_verify") {
+            VerifyStatus::Failed
+        } else {
+            VerifyStatus::Pending
+        };
+        let run = Run {
+            outcome: Some("failed".to_owned()),
+            verify_status: verify,
+            verify_error: Some(message.clone()),
+            ..reported(facts.run.clone(), report)
+        };
         certctl_store::runs::report(&mut unit, &run);
         let ended = JobFailure { class: class.as_str().to_owned(), error: message.clone() };
         let again = class.is_retryable() && !job.is_exhausted();
@@ -224,7 +244,15 @@ impl App {
         Ok(())
     }
 
-    fn deployment_mark_failed(&self, unit: &mut Unit, facts: &Deployed, run: &Run, message: &str, verify: VerifyStatus, again: bool) {
+    fn deployment_mark_failed(
+        &self,
+        unit: &mut Unit,
+        facts: &Deployed,
+        run: &Run,
+        message: &str,
+        verify: VerifyStatus,
+        again: bool,
+    ) {
         let now = self.now();
         let Some(mapping) = facts.mapping.as_ref().filter(|mapping| wants(mapping, run)) else { return };
         let failures = if again { mapping.failures } else { mapping.failures + 1 };
@@ -265,7 +293,12 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Missing`] for a job of another agent; [`Error::Refused`] on a target that is not the job's.
-    pub async fn agent_job_verify(&self, caller: &Caller, id: &JobId, said: &Verification) -> Result<certctl_pki::Timestamp> {
+    pub async fn agent_job_verify(
+        &self,
+        caller: &Caller,
+        id: &JobId,
+        said: &Verification,
+    ) -> Result<certctl_pki::Timestamp> {
         self.agent_alive(caller).await?;
         let job = self.agent_job(caller, id).await?;
         let facts = self.deployment_facts(&job).await?;
@@ -273,21 +306,38 @@ impl App {
             return Err(Error::invalid("target_id", format!("job {id} is for target {}", facts.run.target_id)));
         }
         let now = self.now();
-        let verified = said.verified && said.error.is_none() && said.actual_fingerprint == facts.run.expected_fingerprint;
+        let verified =
+            said.verified && said.error.is_none() && said.actual_fingerprint == facts.run.expected_fingerprint;
         let status = if verified { VerifyStatus::Success } else { VerifyStatus::Failed };
         let mut unit = Unit::new();
         let served = Some(said.actual_fingerprint.clone()).filter(|text| !text.is_empty());
-        let run = Run { verify_status: status, verified_at: Some(now), verify_error: said.error.clone(), served_fingerprint: served.clone(), ..facts.run.clone() };
+        let run = Run {
+            verify_status: status,
+            verified_at: Some(now),
+            verify_error: said.error.clone(),
+            served_fingerprint: served.clone(),
+            ..facts.run.clone()
+        };
         certctl_store::runs::report(&mut unit, &run);
-        if let Some(mapping) = facts.mapping.filter(|mapping| wants(mapping, &run) && mapping.state != MappingState::Orphaned) {
+        if let Some(mapping) =
+            facts.mapping.filter(|mapping| wants(mapping, &run) && mapping.state != MappingState::Orphaned)
+        {
             let state = match (verified, mapping.state) {
                 (true, MappingState::NotVerified) => MappingState::Verified,
                 (_, state) => state,
             };
-            let after = Mapping { verify_status: status, verified_at: Some(now), served_fingerprint: served, state, ..mapping.clone() };
+            let after = Mapping {
+                verify_status: status,
+                verified_at: Some(now),
+                served_fingerprint: served,
+                state,
+                ..mapping.clone()
+            };
             certctl_store::mappings::verify(&mut unit, &mapping, &after);
         }
-        let event = Event::new(Action::JobStatusReported, id).with("verified", verified).with_some("error", said.error.as_deref());
+        let event = Event::new(Action::JobStatusReported, id)
+            .with("verified", verified)
+            .with_some("error", said.error.as_deref());
         self.audit(&mut unit, caller, event);
         self.commit(unit).await?;
         Ok(now)
@@ -298,9 +348,11 @@ impl App {
             Ok(Some(target)) => target.kind,
             Ok(None) | Err(_) => "unknown".to_owned(),
         };
-        metrics::counter!("certctl_deploy_attempts_total", "target_type" => kind.clone(), "result" => result).increment(1);
+        metrics::counter!("certctl_deploy_attempts_total", "target_type" => kind.clone(), "result" => result)
+            .increment(1);
         if run.rolled_back == Some(true) {
-            metrics::counter!("certctl_deploy_rollback_total", "target_type" => kind, "outcome" => "restored").increment(1);
+            metrics::counter!("certctl_deploy_rollback_total", "target_type" => kind, "outcome" => "restored")
+                .increment(1);
         }
     }
 }
@@ -342,8 +394,17 @@ fn failure_class(word: Option<&str>) -> FailureClass {
         Some(ErrorClass::Auth) => FailureClass::Auth,
         Some(ErrorClass::Rejected) => FailureClass::Rejected,
         Some(ErrorClass::RollbackFailed) => FailureClass::RollbackFailed,
-        Some(ErrorClass::TargetValidate | ErrorClass::TargetReload { .. } | ErrorClass::TargetVerify { .. }) => FailureClass::Target,
-        Some(ErrorClass::RateLimited | ErrorClass::Upstream5xx | ErrorClass::Network | ErrorClass::Timeout | ErrorClass::Internal) | None => FailureClass::Transient,
+        Some(ErrorClass::TargetValidate | ErrorClass::TargetReload { .. } | ErrorClass::TargetVerify { .. }) => {
+            FailureClass::Target
+        }
+        Some(
+            ErrorClass::RateLimited
+            | ErrorClass::Upstream5xx
+            | ErrorClass::Network
+            | ErrorClass::Timeout
+            | ErrorClass::Internal,
+        )
+        | None => FailureClass::Transient,
     }
 }
 

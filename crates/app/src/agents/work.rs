@@ -113,8 +113,12 @@ impl App {
 
     /// What the agent held when it stopped goes back to the queue at once.
     async fn work_resume(&self, agent: &AgentId) -> Result<()> {
-        let filter = certctl_jobs::Filter { agent_id: Some(agent.to_string()), states: vec![State::Claimed, State::Running, State::AwaitingCsr], ..certctl_jobs::Filter::default() };
-        for job in certctl_jobs::jobs(self.db(), &filter, None, 500).await? {
+        let filter = certctl_jobs::Filter {
+            agent_id: Some(agent.to_string()),
+            states: vec![State::Claimed, State::Running, State::AwaitingCsr],
+            ..certctl_jobs::Filter::default()
+        };
+        for job in certctl_jobs::jobs(self.db(), &filter, None, 0, 500).await? {
             if job.lease_owner.as_deref() == Some(agent.as_str()) {
                 self.recover(&job).await?;
             }
@@ -140,14 +144,19 @@ impl App {
     }
 
     async fn work_deployment(&self, agent: &AgentId, job: Job, certificate: Certificate) -> Result<Option<WorkItem>> {
-        let target = job.target_id.as_deref().and_then(|id| TargetId::parse(id).ok()).ok_or_else(|| Error::internal("a deployment names no target"))?;
+        let target = job
+            .target_id
+            .as_deref()
+            .and_then(|id| TargetId::parse(id).ok())
+            .ok_or_else(|| Error::internal("a deployment names no target"))?;
         let target = certctl_store::targets::get(self.db(), &target).await?;
         let Some(target) = target.filter(|target| target.is_active() && target.agent_id == *agent) else {
             return self.work_pointless(&job).await;
         };
         let payload = DeployPayload::read(&job)?;
         let mapping = certctl_store::mappings::get(self.db(), &certificate.id, &target.id).await?;
-        let Some(mapping) = mapping.filter(|mapping| mapping.desired_version_id.as_ref() == Some(&payload.version_id)) else {
+        let Some(mapping) = mapping.filter(|mapping| mapping.desired_version_id.as_ref() == Some(&payload.version_id))
+        else {
             return self.work_pointless(&job).await;
         };
         let version = certctl_store::versions::get(self.db(), &payload.version_id).await?;
@@ -162,14 +171,20 @@ impl App {
             return Ok(None);
         }
         let config = self.target_config(&target)?;
-        Ok(Some(WorkItem { job, certificate, task: Task::Deploy { target: Box::new(target), config, version: Box::new(version) } }))
+        Ok(Some(WorkItem {
+            job,
+            certificate,
+            task: Task::Deploy { target: Box::new(target), config, version: Box::new(version) },
+        }))
     }
 
     /// The configuration of a target with its secrets.
     fn target_config(&self, target: &Target) -> Result<Zeroizing<String>> {
         let Some(sealed) = &target.sealed_config else { return Ok(Zeroizing::new(target.config.clone())) };
         let opened = self.sealer().open("targets", "sealed_config", target.id.as_str(), sealed)?;
-        String::from_utf8(opened.to_vec()).map(Zeroizing::new).map_err(|error| Error::bug("reading a target's configuration", error))
+        String::from_utf8(opened.to_vec())
+            .map(Zeroizing::new)
+            .map_err(|error| Error::bug("reading a target's configuration", error))
     }
 
     /// Ends a leased job that nothing waits for any more.
@@ -185,8 +200,18 @@ impl App {
 
 /// The smallest key a profile allows, ECDSA before Ed25519 before RSA.
 fn key_wanted(profile: &Profile) -> KeyWanted {
-    let preferred = [KeyKind::EcdsaP256, KeyKind::EcdsaP384, KeyKind::Ed25519, KeyKind::Rsa2048, KeyKind::Rsa3072, KeyKind::Rsa4096];
-    let kind = preferred.into_iter().find(|kind| profile.rules.admits_key(kind.algorithm(), u32::from(kind.size()))).unwrap_or(KeyKind::EcdsaP256);
+    let preferred = [
+        KeyKind::EcdsaP256,
+        KeyKind::EcdsaP384,
+        KeyKind::Ed25519,
+        KeyKind::Rsa2048,
+        KeyKind::Rsa3072,
+        KeyKind::Rsa4096,
+    ];
+    let kind = preferred
+        .into_iter()
+        .find(|kind| profile.rules.admits_key(kind.algorithm(), u32::from(kind.size())))
+        .unwrap_or(KeyKind::EcdsaP256);
     KeyWanted { algorithm: kind.algorithm(), size: u32::from(kind.size()) }
 }
 

@@ -16,7 +16,13 @@ impl App {
     /// # Errors
     /// [`Error::Missing`]; [`Error::Stale`]; [`Error::Conflict`] while it is installed at active targets and `force` is not
     /// given.
-    pub async fn certificate_archive(&self, caller: &Caller, id: &CertificateId, if_match: Option<i64>, force: bool) -> Result<()> {
+    pub async fn certificate_archive(
+        &self,
+        caller: &Caller,
+        id: &CertificateId,
+        if_match: Option<i64>,
+        force: bool,
+    ) -> Result<()> {
         caller.require(Permission::CertDelete)?;
         let before = self.certificate_known(id).await?;
         if if_match.is_some_and(|revision| revision != before.revision) {
@@ -26,10 +32,16 @@ impl App {
             return Ok(());
         }
         let mappings = self.certificate_targets(caller, id).await?;
-        let active: Vec<String> = mappings.iter().filter(|(_, target)| target.is_active()).map(|(_, target)| target.id.to_string()).collect();
+        let active: Vec<String> =
+            mappings.iter().filter(|(_, target)| target.is_active()).map(|(_, target)| target.id.to_string()).collect();
         if !active.is_empty() && !force {
-            let message = format!("it is installed at {}; unmap the targets, or archive with force=true", active.join(", "));
-            return Err(Error::Conflict { code: "has_active_targets", message, details: vec![("active_targets".to_owned(), active.len().to_string())] });
+            let message =
+                format!("it is installed at {}; unmap the targets, or archive with force=true", active.join(", "));
+            return Err(Error::Conflict {
+                code: "has_active_targets",
+                message,
+                details: vec![("active_targets".to_owned(), active.len().to_string())],
+            });
         }
         let now = self.now();
         let mut after = before.clone();
@@ -49,7 +61,11 @@ impl App {
                 lease::cancel(&mut unit, &job.fence(), &reason, now.unix_micros());
             }
         }
-        self.audit(&mut unit, caller, Event::new(Action::CertificateArchived, id).with("force", force).with("revision", after.revision));
+        self.audit(
+            &mut unit,
+            caller,
+            Event::new(Action::CertificateArchived, id).with("force", force).with("revision", after.revision),
+        );
         self.commit(unit).await
     }
 }

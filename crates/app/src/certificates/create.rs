@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use certctl_db::Unit;
+use certctl_db::{DbError, Unit};
 use certctl_domain::audit::{Action, Event};
-use certctl_domain::certificate::{Certificate, Holder, Identity, Version};
+use certctl_domain::certificate::{Certificate, Holder, Version};
 use certctl_domain::ids::{CertificateId, IssuerId, JobId, OwnerId, PolicyId, ProfileId, TargetId, TeamId};
 use certctl_domain::ownership::check_name;
 use certctl_domain::permission::Permission;
@@ -83,12 +83,18 @@ impl App {
     pub async fn certificate_create(&self, caller: &Caller, new: NewCertificate) -> Result<Created> {
         caller.require(Permission::CertIssue)?;
         if new.csr_pem.is_some() {
-            return Err(Error::invalid("csr_pem", "a request is used when the certificate is asked for; add ?issue=true"));
+            return Err(Error::invalid(
+                "csr_pem",
+                "a request is used when the certificate is asked for; add ?issue=true",
+            ));
         }
         let checked = self.certificate_check(caller, new).await?;
         let mut unit = self.certificate_unit(caller, &checked);
         for target in &checked.targets {
-            certctl_store::mappings::insert(&mut unit, &Mapping::new(checked.certificate.id.clone(), target.id.clone()));
+            certctl_store::mappings::insert(
+                &mut unit,
+                &Mapping::new(checked.certificate.id.clone(), target.id.clone()),
+            );
         }
         self.certificate_commit(&checked, unit).await?;
         Ok(Created { certificate: checked.certificate, version: None, job_id: None })
@@ -114,18 +120,28 @@ impl App {
 
     async fn certificate_issue_agents(&self, caller: &Caller, checked: Checked) -> Result<Created> {
         let mut unit = self.certificate_unit(caller, &checked);
-        let mut holders: Vec<Holder> = checked.targets.iter().map(|target| Holder::Agent(target.agent_id.clone())).collect();
+        let mut holders: Vec<Holder> =
+            checked.targets.iter().map(|target| Holder::Agent(target.agent_id.clone())).collect();
         holders.sort();
         holders.dedup();
         for target in &checked.targets {
-            certctl_store::mappings::insert(&mut unit, &Mapping::new(checked.certificate.id.clone(), target.id.clone()));
+            certctl_store::mappings::insert(
+                &mut unit,
+                &Mapping::new(checked.certificate.id.clone(), target.id.clone()),
+            );
         }
         let profile = self.profile_for_issue(checked.certificate.certificate_profile_id.as_ref()).await?;
         let mut first = None;
         for holder in holders {
-            let identity = fresh_identity(&checked.certificate.id, holder);
+            let identity = super::identity(&checked.certificate.id, holder);
             certctl_store::identities::insert(&mut unit, &identity);
-            let start = Start { certificate: &checked.certificate, identity: &identity, policy: &checked.policy, profile: &profile, csr: None };
+            let start = Start {
+                certificate: &checked.certificate,
+                identity: &identity,
+                policy: &checked.policy,
+                profile: &profile,
+                csr: None,
+            };
             let job = self.issuance_enqueue(&mut unit, caller, &start);
             first.get_or_insert(job);
         }
@@ -139,9 +155,12 @@ impl App {
         let csr = checked.csr.clone().ok_or_else(|| Error::internal("the request was checked before"))?;
         let mut unit = self.certificate_unit(caller, &checked);
         for target in &checked.targets {
-            certctl_store::mappings::insert(&mut unit, &Mapping::new(checked.certificate.id.clone(), target.id.clone()));
+            certctl_store::mappings::insert(
+                &mut unit,
+                &Mapping::new(checked.certificate.id.clone(), target.id.clone()),
+            );
         }
-        let identity = fresh_identity(&checked.certificate.id, Holder::External);
+        let identity = super::identity(&checked.certificate.id, Holder::External);
         certctl_store::identities::insert(&mut unit, &identity);
         let ask = Ask {
             certificate: checked.certificate.clone(),
@@ -153,9 +172,15 @@ impl App {
             requested_by: caller.actor.id.clone(),
             job_id: JobId::new(self.ids().ulid()),
         };
-        let start = Start { certificate: &checked.certificate, identity: &identity, policy: &checked.policy, profile: &profile, csr: Some(&csr) };
+        let start = Start {
+            certificate: &checked.certificate,
+            identity: &identity,
+            policy: &checked.policy,
+            profile: &profile,
+            csr: Some(&csr),
+        };
         let plan = Plan::make(self, ask, self.now()).map_err(Error::Refused)?;
-        if !engine.is_own() || certctl_domain::approval::required(Some(&profile)) {
+        if engine.own().is_none() || certctl_domain::approval::required(Some(&profile)) {
             let job = self.issuance_enqueue(&mut unit, caller, &start);
             self.certificate_commit(&checked, unit).await?;
             return self.created_within(checked.certificate, job).await;
@@ -167,8 +192,15 @@ impl App {
             csr: None,
             version_id: None,
         };
-        let job = new_job(self, &start, plan.ask.job_id.clone(), State::Claimed, payload.with_csr(&csr), job_key(&identity));
-        let lease = certctl_jobs::enqueue_claimed(&mut unit, &job, &self.settings().worker, self.lease_until());
+        let job =
+            new_job(self, &start, plan.ask.job_id.clone(), State::Running, payload.with_csr(&csr), job_key(&identity));
+        let lease = certctl_jobs::enqueue_claimed(
+            &mut unit,
+            job,
+            &self.settings().worker,
+            self.lease_until(),
+            self.now().unix_micros(),
+        );
         certctl_store::versions::insert(&mut unit, &plan.version);
         self.certificate_commit(&checked, unit).await?;
         match self.issuance_sign(&plan, &lease, caller).await {
@@ -193,7 +225,12 @@ impl App {
         let team_id = required_id("team_id", &new.team_id, TeamId::parse, &mut refusals);
         let issuer_id = required_id("issuer_id", &new.issuer_id, IssuerId::parse, &mut refusals);
         let policy_id = required_id("renewal_policy_id", &new.renewal_policy_id, PolicyId::parse, &mut refusals);
-        let profile_id = optional_id("certificate_profile_id", new.certificate_profile_id.as_deref(), ProfileId::parse, &mut refusals);
+        let profile_id = optional_id(
+            "certificate_profile_id",
+            new.certificate_profile_id.as_deref(),
+            ProfileId::parse,
+            &mut refusals,
+        );
         let target_ids = parse_targets(&new.target_ids, &mut refusals);
         check_environment(&new.environment, &new.tags, &mut refusals);
         let profile = self.checked(self.profile_optional(profile_id.as_ref()).await, &mut refusals)?.flatten();
@@ -270,14 +307,20 @@ impl App {
     /// Commits a creation, and says which field is at fault when a reference or a unique name is in the way.
     async fn certificate_commit(&self, checked: &Checked, unit: Unit) -> Result<()> {
         let Err(error) = self.db().commit(unit).await else { return Ok(()) };
-        if error.is_unique() {
+        if matches!(error, DbError::Unique { .. }) {
             let by_id = certctl_store::certificates::get(self.db(), &checked.certificate.id).await?;
             return Err(match by_id {
-                Some(_) => Error::conflict("id_taken", format!("a certificate {} exists; choose another id", checked.certificate.id)),
-                None => Error::conflict("name_taken", format!("a certificate is named {:?}; choose another name", checked.certificate.name)),
+                Some(_) => Error::conflict(
+                    "id_taken",
+                    format!("a certificate {} exists; choose another id", checked.certificate.id),
+                ),
+                None => Error::conflict(
+                    "name_taken",
+                    format!("a certificate is named {:?}; choose another name", checked.certificate.name),
+                ),
             });
         }
-        if error.is_reference() {
+        if matches!(error, DbError::Reference { .. }) {
             return Err(self.certificate_dangling(&checked.certificate).await?);
         }
         Err(error.into())
@@ -292,7 +335,10 @@ impl App {
             refusals.push(Refusal::invalid("team_id", format!("team {} does not exist", certificate.team_id)));
         }
         if refusals.0.is_empty() {
-            refusals.push(Refusal::invalid("renewal_policy_id", "a thing it refers to was deleted at this moment; try again"));
+            refusals.push(Refusal::invalid(
+                "renewal_policy_id",
+                "a thing it refers to was deleted at this moment; try again",
+            ));
         }
         Ok(refusals.into())
     }
@@ -305,7 +351,7 @@ impl App {
     }
 
     /// Collects refusals; passes on everything else.
-    fn checked<T>(&self, result: Result<T>, refusals: &mut Refusals) -> Result<Option<T>> {
+    pub(super) fn checked<T>(&self, result: Result<T>, refusals: &mut Refusals) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(Error::Refused(more)) => {
@@ -328,18 +374,6 @@ impl App {
             }
         }
         Ok(targets)
-    }
-}
-
-fn fresh_identity(certificate_id: &CertificateId, holder: Holder) -> Identity {
-    Identity {
-        certificate_id: certificate_id.clone(),
-        holder,
-        current_version_id: None,
-        not_before: None,
-        not_after: None,
-        renew_at: None,
-        failures: 0,
     }
 }
 
@@ -376,7 +410,9 @@ fn parse_targets(texts: &[String], refusals: &mut Refusals) -> Vec<TargetId> {
     let mut ids = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
         match TargetId::parse(text) {
-            Ok(id) if ids.contains(&id) => refusals.push(Refusal::invalid(format!("target_ids[{index}]"), "is named twice")),
+            Ok(id) if ids.contains(&id) => {
+                refusals.push(Refusal::invalid(format!("target_ids[{index}]"), "is named twice"))
+            }
             Ok(id) => ids.push(id),
             Err(error) => refusals.push(Refusal::invalid(format!("target_ids[{index}]"), error.to_string())),
         }
@@ -419,7 +455,10 @@ const TAGS_MAX: usize = 64;
 
 pub(super) fn check_environment(environment: &str, tags: &BTreeMap<String, String>, refusals: &mut Refusals) {
     if environment.chars().count() > ENVIRONMENT_MAX || environment.chars().any(char::is_control) {
-        refusals.push(Refusal::invalid("environment", format!("has at most {ENVIRONMENT_MAX} characters and no control character")));
+        refusals.push(Refusal::invalid(
+            "environment",
+            format!("has at most {ENVIRONMENT_MAX} characters and no control character"),
+        ));
     }
     if tags.len() > TAGS_MAX {
         refusals.push(Refusal::invalid("tags", format!("has at most {TAGS_MAX} entries")));
@@ -427,7 +466,10 @@ pub(super) fn check_environment(environment: &str, tags: &BTreeMap<String, Strin
     for (name, value) in tags {
         let fits = !name.is_empty() && name.chars().count() <= LABEL_MAX && value.chars().count() <= LABEL_MAX;
         if !fits || name.chars().chain(value.chars()).any(char::is_control) {
-            refusals.push(Refusal::invalid("tags", format!("names and values have 1 to {LABEL_MAX} characters and no control character")));
+            refusals.push(Refusal::invalid(
+                "tags",
+                format!("names and values have 1 to {LABEL_MAX} characters and no control character"),
+            ));
         }
     }
 }

@@ -26,19 +26,32 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Missing`]; [`Error::Refused`] when the target is not mapped; [`Error::Conflict`] when nothing was issued.
-    pub async fn certificate_deploy(&self, caller: &Caller, id: &CertificateId, target: Option<&TargetId>) -> Result<Vec<JobId>> {
+    pub async fn certificate_deploy(
+        &self,
+        caller: &Caller,
+        id: &CertificateId,
+        target: Option<&TargetId>,
+    ) -> Result<Vec<JobId>> {
         caller.require(Permission::CertEdit)?;
         let certificate = self.certificate_live(id).await?;
         let mappings = self.certificate_targets(caller, id).await?;
-        if let Some(target) = target.filter(|target| !mappings.iter().any(|(mapping, _)| mapping.target_id == **target)) {
-            return Err(Error::invalid("target_id", format!("target {target} is not mapped to certificate {id}; map it first")));
+        if let Some(target) = target.filter(|target| !mappings.iter().any(|(mapping, _)| mapping.target_id == **target))
+        {
+            return Err(Error::invalid(
+                "target_id",
+                format!("target {target} is not mapped to certificate {id}; map it first"),
+            ));
         }
         let policy = self.policy_for_issue(&certificate.renewal_policy_id).await?;
         let open = certctl_jobs::open_of_certificates(self.db(), &[id.to_string()]).await?;
         let mut unit = Unit::new();
         let mut jobs = Vec::new();
-        for (mapping, place) in mappings.iter().filter(|(mapping, _)| target.is_none_or(|target| *target == mapping.target_id)) {
-            let under_way = open.iter().find(|job| job.kind == JobKind::Deployment.as_str() && job.target_id.as_deref() == Some(place.id.as_str()));
+        for (mapping, place) in
+            mappings.iter().filter(|(mapping, _)| target.is_none_or(|target| *target == mapping.target_id))
+        {
+            let under_way = open.iter().find(|job| {
+                job.kind == JobKind::Deployment.as_str() && job.target_id.as_deref() == Some(place.id.as_str())
+            });
             if let Some(job) = under_way {
                 jobs.push(JobId::parse(&job.id).map_err(|error| Error::bug("reading a job id", error))?);
             } else if place.is_active() {
@@ -47,7 +60,8 @@ impl App {
             }
         }
         if jobs.is_empty() {
-            let message = "there is nothing to deploy: no version was issued for an active target of it; renew it first";
+            let message =
+                "there is nothing to deploy: no version was issued for an active target of it; renew it first";
             return Err(Error::conflict("nothing_to_deploy", message));
         }
         let names: Vec<String> = jobs.iter().map(ToString::to_string).collect();

@@ -54,7 +54,13 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Denied`].
-    pub async fn certificate_list(&self, caller: &Caller, filter: &Filter, page: &Page, exact: bool) -> Result<Certificates> {
+    pub async fn certificate_list(
+        &self,
+        caller: &Caller,
+        filter: &Filter,
+        page: &Page,
+        exact: bool,
+    ) -> Result<Certificates> {
         caller.require(Permission::CertRead)?;
         let now = self.now();
         let mut rows = certctl_store::certificates::page(self.db(), filter, page, now).await?;
@@ -62,7 +68,10 @@ impl App {
         rows.truncate(usize::try_from(page.limit).unwrap_or(usize::MAX));
         let (total, total_as_of) = self.certificate_total(filter, exact).await?;
         let rows = self.certificate_views(rows, now).await?;
-        let next = rows.last().filter(|_| more).map(|view| (sort_value(page.sort, &view.certificate, view.status), view.certificate.id.clone()));
+        let next = rows
+            .last()
+            .filter(|_| more)
+            .map(|view| (sort_value(page.sort, &view.certificate, view.status), view.certificate.id.clone()));
         Ok(Certificates { rows, next, total, total_as_of })
     }
 
@@ -113,7 +122,12 @@ impl App {
     /// What a person sees of a certificate whose first version was issued this moment by the request that created it: no
     /// question to the database is needed.
     #[must_use]
-    pub fn certificate_view_fresh(&self, certificate: Certificate, renew_at: Option<Timestamp>, target_ids: Vec<TargetId>) -> CertificateView {
+    pub fn certificate_view_fresh(
+        &self,
+        certificate: Certificate,
+        renew_at: Option<Timestamp>,
+        target_ids: Vec<TargetId>,
+    ) -> CertificateView {
         let work = certctl_domain::certificate::OpenWork::default();
         let status = certificate.status(self.now(), false, work);
         let renewal_state = certificate.renewal_state(work);
@@ -126,7 +140,8 @@ impl App {
         Ok(rows
             .into_iter()
             .map(|certificate| {
-                let Facts { work, all_revoked, renew_at, target_ids } = facts.remove(&certificate.id).unwrap_or_default();
+                let Facts { work, all_revoked, renew_at, target_ids } =
+                    facts.remove(&certificate.id).unwrap_or_default();
                 let status = certificate.status(now, all_revoked, work);
                 let renewal_state = certificate.renewal_state(work);
                 CertificateView { certificate, status, renewal_state, renew_at, target_ids }
@@ -138,7 +153,13 @@ impl App {
     ///
     /// # Errors
     /// [`Error::Missing`].
-    pub async fn certificate_versions(&self, caller: &Caller, id: &CertificateId, offset: u64, limit: u64) -> Result<Versions> {
+    pub async fn certificate_versions(
+        &self,
+        caller: &Caller,
+        id: &CertificateId,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Versions> {
         caller.require(Permission::CertRead)?;
         self.certificate_known(id).await?;
         let (rows, total) = certctl_store::versions::page(self.db(), id, offset, limit).await?;

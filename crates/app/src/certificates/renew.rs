@@ -43,7 +43,13 @@ impl App {
     /// # Errors
     /// [`Error::Missing`]; [`Error::Refused`] when archived, or when nobody can make the key; [`Error::Conflict`] when a job
     /// is open already, unless `force` asks for that job.
-    pub async fn certificate_renew(&self, caller: &Caller, id: &CertificateId, csr_pem: Option<&str>, force: bool) -> Result<Renewed> {
+    pub async fn certificate_renew(
+        &self,
+        caller: &Caller,
+        id: &CertificateId,
+        csr_pem: Option<&str>,
+        force: bool,
+    ) -> Result<Renewed> {
         caller.require(Permission::CertIssue)?;
         let certificate = self.certificate_live(id).await?;
         let mut refusals = Refusals::new();
@@ -59,16 +65,17 @@ impl App {
         let mut unit = Unit::new();
         let mut job_ids = Vec::new();
         for (identity, known) in &identities {
-            if let Some(open) = self.open_issuance(&certificate.id, &identity.holder).await? {
-                if let Some(job) = self.renew_open(caller, &certificate, &open, csr.as_ref(), force).await? {
-                    job_ids.push(job);
-                    continue;
-                }
+            if let Some(open) = self.open_issuance(&certificate.id, &identity.holder).await?
+                && let Some(job) = self.renew_open(caller, &certificate, &open, csr.as_ref(), force).await?
+            {
+                job_ids.push(job);
+                continue;
             }
             if !known {
                 certctl_store::identities::insert(&mut unit, identity);
             }
-            let start = Start { certificate: &certificate, identity, policy: &policy, profile: &profile, csr: csr.as_ref() };
+            let start =
+                Start { certificate: &certificate, identity, policy: &policy, profile: &profile, csr: csr.as_ref() };
             job_ids.push(self.issuance_enqueue(&mut unit, caller, &start));
         }
         let jobs: Vec<String> = job_ids.iter().map(ToString::to_string).collect();
@@ -79,14 +86,20 @@ impl App {
     }
 
     /// An open job: its CSR arrives, or it is what `force` asks for, or it is in the way.
-    async fn renew_open(&self, caller: &Caller, certificate: &Certificate, open: &certctl_jobs::Job, csr: Option<&Csr>, force: bool) -> Result<Option<JobId>> {
+    async fn renew_open(
+        &self,
+        caller: &Caller,
+        certificate: &Certificate,
+        open: &certctl_jobs::Job,
+        csr: Option<&Csr>,
+        force: bool,
+    ) -> Result<Option<JobId>> {
         let id = JobId::parse(&open.id).map_err(|error| Error::bug("reading a job id", error))?;
         let payload = IssuePayload::read(open)?;
         if let (Some(csr), State::AwaitingCsr, None) = (csr, open.state, &payload.csr) {
             let mut unit = Unit::new();
             let payload = payload.with_csr(csr).to_text();
-            certctl_jobs::provide(&mut unit, &open.id, State::AwaitingCsr, State::Pending, Executor::Server, &payload, self.now().unix_micros());
-            unit.wake(crate::runner::TOPIC);
+            certctl_jobs::lease::provide(&mut unit, open, &payload, self.now().unix_micros());
             let event = Event::new(Action::CsrSubmitted, &id)
                 .with("certificate_id", certificate.id.as_str())
                 .with("spki_sha256", csr.public_key().spki_sha256_hex());
@@ -98,7 +111,11 @@ impl App {
             return Ok(Some(id));
         }
         let message = format!("job {id} is already under way; watch it, or cancel it first");
-        Err(Error::Conflict { code: "renewal_in_progress", message, details: vec![("job_id".to_owned(), id.to_string())] })
+        Err(Error::Conflict {
+            code: "renewal_in_progress",
+            message,
+            details: vec![("job_id".to_owned(), id.to_string())],
+        })
     }
 
     /// Key holders a renewal is for, and whether each is on record.
@@ -110,7 +127,9 @@ impl App {
         } else {
             let agents = certctl_store::mappings::agents_of(self.db(), &certificate.id).await?;
             holders.extend(agents.into_iter().map(Holder::Agent));
-            let outside = known.iter().any(|identity| identity.holder == Holder::External && identity.current_version_id.is_some());
+            let outside = known
+                .iter()
+                .any(|identity| identity.holder == Holder::External && identity.current_version_id.is_some());
             if outside {
                 holders.push(Holder::External);
             }
@@ -125,7 +144,7 @@ impl App {
     }
 
     pub(crate) async fn open_issuance(&self, id: &CertificateId, holder: &Holder) -> Result<Option<certctl_jobs::Job>> {
-        let open = certctl_jobs::open_of_certificate(self.db(), id.as_str()).await?;
+        let open = certctl_jobs::open_of_certificates(self.db(), &[id.to_string()]).await?;
         for job in open {
             if job.kind != JobKind::Deployment.as_str() && IssuePayload::read(&job)?.holder == holder.as_str() {
                 return Ok(Some(job));
@@ -158,14 +177,15 @@ impl App {
             None => payload,
         };
         let job = new_job(self, start, id.clone(), state, payload, job_key(start.identity));
-        certctl_jobs::enqueue(unit, &job);
+        certctl_jobs::enqueue(unit, job, self.now().unix_micros());
         if gated {
-            let subject = Subject { certificate: start.certificate, profile: start.profile, holder: &start.identity.holder, csr: start.csr };
+            let subject = Subject {
+                certificate: start.certificate,
+                profile: start.profile,
+                holder: &start.identity.holder,
+                csr: start.csr,
+            };
             self.gate_ask(unit, &id, &subject, caller);
-        }
-        match start.identity.holder.agent() {
-            Some(agent) => unit.wake(&crate::agents::topic(agent)),
-            None => unit.wake(crate::runner::TOPIC),
         }
         id
     }
@@ -173,16 +193,16 @@ impl App {
     /// Waits a while for a job that was just asked for, so that a quick issuer is answered at once.
     pub(crate) async fn created_within(&self, certificate: Certificate, job: JobId) -> Result<Created> {
         let deadline = tokio::time::Instant::now() + self.settings().answer_within;
-        let mut wakes = self.db().subscribe();
+        let mut wakes = self.db().notifier().subscribe();
         loop {
             let version = certctl_store::versions::issued_of_job(self.db(), &job).await?;
             if let Some(version) = version {
                 let certificate = certctl_store::certificates::after_issue(certificate, &version, self.now());
                 return Ok(Created { certificate, version: Some(version), job_id: Some(job) });
             }
-            let state = certctl_jobs::get(self.db(), job.as_str()).await?.map(|job| job.state);
+            let state = certctl_jobs::job(self.db(), job.as_str()).await?.map(|job| job.state);
             let works = matches!(state, Some(State::Pending | State::Claimed | State::Running));
-            if !works || tokio::time::timeout_at(deadline, wakes.recv()).await.is_err() {
+            if !works || tokio::time::timeout_at(deadline, wakes.next()).await.is_err() {
                 return Ok(Created { certificate, version: None, job_id: Some(job) });
             }
         }
@@ -195,25 +215,31 @@ pub(crate) fn job_key(identity: &Identity) -> String {
     format!("renew:{}:{}:{base}", identity.certificate_id, identity.holder.as_str())
 }
 
-pub(crate) fn new_job(app: &App, start: &Start<'_>, id: JobId, state: State, payload: IssuePayload, key: String) -> NewJob {
+pub(crate) fn new_job(
+    app: &App,
+    start: &Start<'_>,
+    id: JobId,
+    state: State,
+    payload: IssuePayload,
+    key: String,
+) -> NewJob {
     let kind = if start.identity.current_version_id.is_some() { JobKind::Renewal } else { JobKind::Issuance };
     let waits_for_agent = start.csr.is_none() && start.identity.holder.agent().is_some();
     let now = app.now().unix_micros();
     NewJob {
         id: id.to_string(),
-        kind: kind.as_str().to_owned(),
+        kind: kind.as_str(),
         executor: if waits_for_agent { Executor::Agent } else { Executor::Server },
         agent_id: start.identity.holder.agent().map(ToString::to_string),
         certificate_id: Some(start.certificate.id.to_string()),
         target_id: None,
         state,
         payload: payload.to_text(),
-        max_attempts: start.policy.max_retries + 1,
-        retry_seconds: start.policy.retry_interval_seconds,
+        max_attempts: i64::from(start.policy.max_retries) + 1,
+        retry_seconds: i64::from(start.policy.retry_interval_seconds),
         priority: 0,
         not_before: now,
         idempotency_key: key,
         parent_job_id: None,
-        now,
     }
 }

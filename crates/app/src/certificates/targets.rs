@@ -9,14 +9,14 @@ use certctl_domain::refusal::Refusals;
 use certctl_domain::target::{Mapping, Target};
 
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::world::App;
 
 impl App {
     /// The mappings of a certificate, by target.
     ///
     /// # Errors
-    /// [`Error::Missing`].
+    /// [`crate::Error::Missing`].
     pub async fn certificate_targets(&self, caller: &Caller, id: &CertificateId) -> Result<Vec<(Mapping, Target)>> {
         caller.require(Permission::CertRead)?;
         self.certificate_known(id).await?;
@@ -33,8 +33,13 @@ impl App {
     /// yet and the certificate was issued before, its key is made and certified without further asking.
     ///
     /// # Errors
-    /// [`Error::Missing`]; [`Error::Refused`] on targets that do not exist or are retired.
-    pub async fn certificate_targets_set(&self, caller: &Caller, id: &CertificateId, target_ids: &[TargetId]) -> Result<Vec<(Mapping, Target)>> {
+    /// [`crate::Error::Missing`]; [`crate::Error::Refused`] on targets that do not exist or are retired.
+    pub async fn certificate_targets_set(
+        &self,
+        caller: &Caller,
+        id: &CertificateId,
+        target_ids: &[TargetId],
+    ) -> Result<Vec<(Mapping, Target)>> {
         caller.require(Permission::CertEdit)?;
         let certificate = self.certificate_live(id).await?;
         let mut refusals = Refusals::new();

@@ -51,7 +51,13 @@ impl App {
     /// # Errors
     /// [`Error::Missing`]; [`Error::Stale`] when `if_match` is not its revision; [`Error::Refused`] with every field at
     /// fault; [`Error::Conflict`] when the name is taken.
-    pub async fn certificate_update(&self, caller: &Caller, id: &CertificateId, change: CertificateChange, if_match: Option<i64>) -> Result<Certificate> {
+    pub async fn certificate_update(
+        &self,
+        caller: &Caller,
+        id: &CertificateId,
+        change: CertificateChange,
+        if_match: Option<i64>,
+    ) -> Result<Certificate> {
         caller.require(Permission::CertEdit)?;
         let before = self.certificate_known(id).await?;
         if if_match.is_some_and(|revision| revision != before.revision) {
@@ -77,27 +83,40 @@ impl App {
         self.audit(&mut unit, caller, changes(&before, &after));
         match self.db().commit(unit).await {
             Ok(()) => Ok(after),
-            Err(DbError::Unique { .. }) => {
-                Err(Error::conflict("name_taken", format!("a certificate is named {:?}; choose another name", after.name)))
-            }
+            Err(DbError::Unique { .. }) => Err(Error::conflict(
+                "name_taken",
+                format!("a certificate is named {:?}; choose another name", after.name),
+            )),
             Err(DbError::Moved { .. }) => Err(Error::Stale { current: self.certificate_known(id).await?.revision }),
             Err(error) => Err(error.into()),
         }
     }
 
     /// A status in a body is accepted when it says nothing new (rulings §4).
-    async fn status_unchanged(&self, certificate: &Certificate, status: Option<&str>, refusals: &mut Refusals) -> Result<()> {
+    async fn status_unchanged(
+        &self,
+        certificate: &Certificate,
+        status: Option<&str>,
+        refusals: &mut Refusals,
+    ) -> Result<()> {
         let Some(status) = status else { return Ok(()) };
         let view = self.certificate_view(certificate.clone()).await?;
         if view.status.as_str() != status {
-            let message = format!("is {} and computed; renew, archive or revoke it instead of setting it", view.status.as_str());
+            let message =
+                format!("is {} and computed; renew, archive or revoke it instead of setting it", view.status.as_str());
             refusals.push(Refusal::denied("status", message));
         }
         Ok(())
     }
 
-    async fn certificate_references(&self, before: &Certificate, after: &Certificate, refusals: &mut Refusals) -> Result<()> {
-        if before.owner_id != after.owner_id && certctl_store::owners::get(self.db(), &after.owner_id).await?.is_none() {
+    async fn certificate_references(
+        &self,
+        before: &Certificate,
+        after: &Certificate,
+        refusals: &mut Refusals,
+    ) -> Result<()> {
+        if before.owner_id != after.owner_id && certctl_store::owners::get(self.db(), &after.owner_id).await?.is_none()
+        {
             refusals.push(Refusal::invalid("owner_id", format!("owner {} does not exist", after.owner_id)));
         }
         if before.team_id != after.team_id && certctl_store::teams::get(self.db(), &after.team_id).await?.is_none() {
@@ -111,7 +130,9 @@ impl App {
         }
         if let Some(id) = &after.certificate_profile_id {
             let profile = self.checked(self.profile_for_issue(Some(id)).await, refusals)?;
-            let names = before.common_name != after.common_name || before.sans != after.sans || before.certificate_profile_id != after.certificate_profile_id;
+            let names = before.common_name != after.common_name
+                || before.sans != after.sans
+                || before.certificate_profile_id != after.certificate_profile_id;
             if let Some(profile) = profile.filter(|_| names) {
                 check_names(&after.common_name, &after.sans, &profile, refusals);
             }
@@ -126,9 +147,11 @@ impl App {
             return Ok(());
         }
         let Some(id) = &before.certificate_profile_id else { return Ok(()) };
-        let gated = certctl_store::profiles::get(self.db(), id).await?.is_none_or(|profile| profile.rules.requires_approval);
+        let gated =
+            certctl_store::profiles::get(self.db(), id).await?.is_none_or(|profile| profile.rules.requires_approval);
         if gated && !caller.holds(Permission::ProfileDelete) {
-            let message = format!("profile {id} asks for two persons; an administrator must move the certificate away from it");
+            let message =
+                format!("profile {id} asks for two persons; an administrator must move the certificate away from it");
             return Err(Error::Forbidden { code: "gated_profile", message });
         }
         Ok(())
@@ -168,7 +191,7 @@ fn edited(before: &Certificate, change: CertificateChange, refusals: &mut Refusa
     after.environment = change.environment.unwrap_or(after.environment);
     after.tags = change.tags.unwrap_or(after.tags);
     check_environment(&after.environment, &after.tags, refusals);
-    let mut set = |field, text: Option<String>| text.map(|text| (field, text));
+    let set = |field, text: Option<String>| text.map(|text| (field, text));
     if let Some((field, text)) = set("owner_id", change.owner_id) {
         after.owner_id = optional_id(field, Some(&text), OwnerId::parse, refusals).unwrap_or(after.owner_id);
     }
@@ -179,10 +202,12 @@ fn edited(before: &Certificate, change: CertificateChange, refusals: &mut Refusa
         after.issuer_id = optional_id(field, Some(&text), IssuerId::parse, refusals).unwrap_or(after.issuer_id);
     }
     if let Some((field, text)) = set("renewal_policy_id", change.renewal_policy_id) {
-        after.renewal_policy_id = optional_id(field, Some(&text), PolicyId::parse, refusals).unwrap_or(after.renewal_policy_id);
+        after.renewal_policy_id =
+            optional_id(field, Some(&text), PolicyId::parse, refusals).unwrap_or(after.renewal_policy_id);
     }
     if let Some(profile) = change.certificate_profile_id {
-        after.certificate_profile_id = optional_id("certificate_profile_id", profile.as_deref(), ProfileId::parse, refusals);
+        after.certificate_profile_id =
+            optional_id("certificate_profile_id", profile.as_deref(), ProfileId::parse, refusals);
     }
     after
 }
@@ -215,7 +240,8 @@ fn changes(before: &Certificate, after: &Certificate) -> Event {
         event = event.with("renewal_policy_id", after.renewal_policy_id.as_str());
     }
     if before.certificate_profile_id != after.certificate_profile_id {
-        event = event.with("certificate_profile_id", after.certificate_profile_id.as_ref().map_or("", |id| id.as_str()));
+        event =
+            event.with("certificate_profile_id", after.certificate_profile_id.as_ref().map_or("", |id| id.as_str()));
     }
     if before.tags != after.tags {
         let tags: Vec<String> = after.tags.iter().map(|(name, value)| format!("{name}={value}")).collect();

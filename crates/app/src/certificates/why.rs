@@ -73,7 +73,9 @@ impl App {
         }
         let first = because.first().map_or(WhyCode::NotRequested, |fact| fact.code);
         let (action, who) = first.next();
-        let at = open_time(first, &because).or(view.renew_at.filter(|_| matches!(first, WhyCode::Served | WhyCode::IssuedNoTarget | WhyCode::RenewalPlanned)));
+        let at = open_time(first, &because).or(view
+            .renew_at
+            .filter(|_| matches!(first, WhyCode::Served | WhyCode::IssuedNoTarget | WhyCode::RenewalPlanned)));
         let next = Next { action: action.replace("ID", id.as_str()), at, who: who.to_owned() };
         Ok(Why { state: view.status, renewal_state: view.renewal_state, because, next })
     }
@@ -102,7 +104,8 @@ impl App {
         let with = |code: WhyCode, about: &str| fact(code, about, since, Some(job.id.clone()));
         Ok(match (job.state, holder) {
             (State::AwaitingApproval, _) => {
-                let job_id = certctl_domain::ids::JobId::parse(&job.id).map_err(|error| crate::Error::bug("reading a job id", error))?;
+                let job_id = certctl_domain::ids::JobId::parse(&job.id)
+                    .map_err(|error| crate::Error::bug("reading a job id", error))?;
                 let approval = certctl_store::approvals::of_job(self.db(), &job_id).await?;
                 with(WhyCode::AwaitingApproval, &approval.map_or(job.id.clone(), |approval| approval.id.to_string()))
             }
@@ -132,7 +135,12 @@ impl App {
         })
     }
 
-    async fn why_deployment(&self, caller: &Caller, certificate: &Certificate, because: &mut Vec<Because>) -> Result<()> {
+    async fn why_deployment(
+        &self,
+        caller: &Caller,
+        certificate: &Certificate,
+        because: &mut Vec<Because>,
+    ) -> Result<()> {
         if certificate.not_after.is_none() {
             return Ok(());
         }

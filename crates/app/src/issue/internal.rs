@@ -46,14 +46,16 @@ impl App {
         let template = Template {
             kind: ask.kind,
             serial: serial.clone(),
-            subject: Subject::common_name(&ask.common_name).map_err(|error| Error::invalid("common_name", error.to_string()))?,
+            subject: Subject::common_name(&ask.common_name)
+                .map_err(|error| Error::invalid("common_name", error.to_string()))?,
             sans: ask.sans,
             public_key: ask.public_key.clone(),
             validity,
             extended_key_usages: ask.usages,
             must_staple: false,
         };
-        let tbs = template.issued_by(&ca.issuer).map_err(|error| Error::bug("building an internal certificate", error))?;
+        let tbs =
+            template.issued_by(&ca.issuer).map_err(|error| Error::bug("building an internal certificate", error))?;
         super::plan::lint(&tbs, now)?;
         Step::Built.reached();
         let version = self.internal_reserved(ca, &ask.holder, ask.purpose, &ask.public_key, serial, caller, now)?;
@@ -62,7 +64,9 @@ impl App {
         self.commit(unit).await?;
         Step::Reserved.reached();
         let signature = ca.signer.sign(tbs.der()).await?;
-        let certificate = tbs.finish(&signature).map_err(|error| Error::bug("putting a signature to an internal certificate", error))?;
+        let certificate = tbs
+            .finish(&signature)
+            .map_err(|error| Error::bug("putting a signature to an internal certificate", error))?;
         Step::Signed.reached();
         let version = super::settle::issued(version, &certificate, &ca.chain_pem, self.now());
         let mut unit = Unit::new();
@@ -90,7 +94,9 @@ impl App {
         caller: &Caller,
         now: Timestamp,
     ) -> Result<Version> {
-        let kind = key.kind().ok_or_else(|| Error::invalid("csr_pem", "the key is of a kind that is not supported; use ECDSA P-256"))?;
+        let kind = key
+            .kind()
+            .ok_or_else(|| Error::invalid("csr_pem", "the key is of a kind that is not supported; use ECDSA P-256"))?;
         Ok(Version {
             id: VersionId::new(self.ids().ulid()),
             certificate_id: None,

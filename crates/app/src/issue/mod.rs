@@ -10,8 +10,10 @@ mod run;
 mod settle;
 mod step;
 
-pub(crate) use gate::Gate;
-pub(crate) use plan::{Ask, Plan};
+pub(crate) use gate::{Gate, Subject};
+pub(crate) use plan::{Ask, Plan, lint};
+pub(crate) use run::Attempt;
+pub(crate) use settle::Exhausted;
 pub use step::Step;
 
 use certctl_connector::ConnectorError;
@@ -49,7 +51,7 @@ impl From<Refusals> for Failure {
 impl From<ConnectorError> for Failure {
     fn from(error: ConnectorError) -> Self {
         let class = connector_class(&error);
-        Self { class, retry_after: error.retry_after, message: error.to_string() }
+        Self { class, retry_after: error.retry_after(), message: error.to_string() }
     }
 }
 
@@ -73,7 +75,7 @@ impl From<Error> for Failure {
 
 fn connector_class(error: &ConnectorError) -> FailureClass {
     use certctl_connector::ErrorClass as Class;
-    match error.class {
+    match error.class() {
         Class::Config => FailureClass::Config,
         Class::Auth => FailureClass::Auth,
         Class::Rejected => FailureClass::Rejected,

@@ -37,7 +37,7 @@ impl App {
         }
         self.commit(unit).await?;
         Step::Reserved.reached();
-        let cx = Cx { budget: CALL_LIMIT, idempotency_key: plan.version.id.to_string() };
+        let cx = Cx { budget: CALL_LIMIT, idempotency_key: plan.version.id.to_string(), now };
         let outcome = match &plan.version.order_ref {
             Some(order) => issuer.poll(&cx, &OrderRef::new("issuer", order)?).await?,
             None => issuer.issue(&cx, &issue_request(&plan)).await?,
@@ -52,15 +52,23 @@ impl App {
         }
     }
 
-    async fn issuance_ordered(&self, lease: &Lease, plan: &Plan, order: &str, poll_after: Duration, now: Timestamp) -> Result<Attempt, Failure> {
+    async fn issuance_ordered(
+        &self,
+        lease: &Lease,
+        plan: &Plan,
+        order: &str,
+        poll_after: Duration,
+        now: Timestamp,
+    ) -> Result<Attempt, Failure> {
         if now.duration_since(plan.version.created_at) > self.settings().order_timeout {
-            let message = format!("order {order} was not answered within {} s", self.settings().order_timeout.as_secs());
+            let message =
+                format!("order {order} was not answered within {} s", self.settings().order_timeout.as_secs());
             return Err(Failure::new(FailureClass::Expired, message));
         }
         let mut unit = Unit::new();
         certctl_store::versions::record_order(&mut unit, &plan.version.id, order);
         let at = now + poll_after.clamp(POLL_LEAST, POLL_MOST);
-        if polled {
+        if plan.version.order_ref.is_some() {
             lease::wait_on(&mut unit, lease, at.unix_micros(), now.unix_micros());
         } else {
             lease::wait_for(&mut unit, lease, Wait::Issuer, at.unix_micros(), now.unix_micros());

@@ -2,6 +2,7 @@
 //! serial number, so a request that is refused leaves no trace.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use certctl_connector::{Engine, OwnCa};
 use certctl_domain::certificate::{Certificate, Holder, Purpose, Version, VersionState};
@@ -10,11 +11,15 @@ use certctl_domain::policy::RenewalPolicy;
 use certctl_domain::profile::{Eku, Profile};
 use certctl_domain::refusal::{Refusal, Refusals};
 use certctl_domain::spec::CertificateSpec;
-use certctl_pki::build::{ExtendedKeyUsage, Template, ToBeSigned};
-use certctl_pki::{Csr, Serial, Timestamp};
+use certctl_pki::build::{Kind, Template, ToBeSigned, Validity};
+use certctl_pki::name::Subject;
+use certctl_pki::{Csr, ExtendedKeyUsage, Serial, Timestamp};
 
 use super::Step;
 use crate::world::App;
+
+/// Asked for where neither profile nor issuer says how long.
+const LIFETIME_UNSAID: Duration = Duration::from_secs(90 * 86_400);
 
 /// Everything an issuance is decided from.
 pub(crate) struct Ask {
@@ -42,8 +47,8 @@ impl Plan {
     /// Judges, builds and lints.
     pub(crate) fn make(app: &App, ask: Ask, now: Timestamp) -> Result<Self, Refusals> {
         let (ttl, end) = match ask.engine.as_ref() {
-            Engine::Own(ca) => (ca.longest, Some(ca.certificate.not_after())),
-            Engine::External(issuer) => (issuer.capabilities().longest, None),
+            Engine::Own(ca) => (ca.lifetime_max, Some(ca.issuer.certificate().not_after())),
+            Engine::External { issuer, .. } => (issuer.capabilities().lifetime_max.unwrap_or(LIFETIME_UNSAID), None),
         };
         let spec = CertificateSpec::judge(&ask.certificate, &ask.profile, &ask.csr, ttl, end, now)?;
         Step::Judged.reached();
@@ -53,7 +58,7 @@ impl Plan {
                 let tbs = build_leaf(ca, &ask, &spec, serial.clone(), now)?;
                 (Some(serial), Some(tbs))
             }
-            Engine::External(_) => (None, None),
+            Engine::External { .. } => (None, None),
         };
         Step::Built.reached();
         let version = reserved(app, &ask, &spec, serial, now);
@@ -68,23 +73,43 @@ fn build_leaf(
     serial: Serial,
     now: Timestamp,
 ) -> Result<ToBeSigned, Refusals> {
-    let template = Template::leaf(serial, spec.common_name(), spec.sans(), ask.csr.public_key())
-        .validity(spec.not_before(), spec.not_after())
-        .usages(ask.profile.rules.allowed_ekus.iter().copied().map(usage))
-        .must_staple(ask.profile.rules.must_staple);
-    let tbs = template.build(&ca.issuer).map_err(|error| Refusals::from(Refusal::denied("csr_pem", error.to_string())))?;
-    let findings = certctl_pki::lint::check(&tbs, now);
-    let mut refusals = Refusals::new();
-    for finding in findings.into_iter().filter(certctl_pki::lint::Finding::is_error) {
-        refusals.push(Refusal::denied("csr_pem", format!("{}: {}", finding.code, finding.message)));
+    let refused = |message: String| Refusals::from(Refusal::denied("csr_pem", message));
+    let template = Template {
+        kind: Kind::Leaf,
+        serial,
+        subject: subject(spec.common_name()),
+        sans: spec.sans().to_vec(),
+        public_key: ask.csr.public_key().clone(),
+        validity: Validity::new(spec.not_before(), spec.not_after()).map_err(|error| refused(error.to_string()))?,
+        extended_key_usages: ask.profile.rules.allowed_ekus.iter().copied().map(usage).collect(),
+        must_staple: ask.profile.rules.must_staple,
+    };
+    let tbs = template.issued_by(&ca.issuer).map_err(|error| refused(error.to_string()))?;
+    lint(&tbs, now)?;
+    Ok(tbs)
+}
+
+/// A common name longer than X.509 allows is left out: the names are in the SANs.
+fn subject(common_name: &str) -> Subject {
+    Subject::common_name(common_name).unwrap_or_else(|_| Subject::empty())
+}
+
+/// Refuses what the lints call an error, before any key is used.
+pub(crate) fn lint(tbs: &ToBeSigned, now: Timestamp) -> Result<(), Refusals> {
+    let findings = certctl_pki::lint::check(tbs, now);
+    if !certctl_pki::lint::forbids(&findings) {
+        return Ok(());
     }
-    refusals.into_result().map(|()| tbs)
+    let errors = findings.iter().filter(|finding| finding.severity == certctl_pki::lint::Severity::Error);
+    Err(Refusals(
+        errors.map(|finding| Refusal::denied("csr_pem", format!("{}: {}", finding.code, finding.message))).collect(),
+    ))
 }
 
 fn reserved(app: &App, ask: &Ask, spec: &CertificateSpec, serial: Option<Serial>, now: Timestamp) -> Version {
     let (ca_id, issuer_id) = match ask.engine.as_ref() {
         Engine::Own(ca) => (Some(ca.ca_id.clone()), None),
-        Engine::External(_) => (None, Some(ask.certificate.issuer_id.clone())),
+        Engine::External { .. } => (None, Some(ask.certificate.issuer_id.clone())),
     };
     Version {
         id: VersionId::new(app.ids().ulid()),

@@ -53,7 +53,8 @@ impl App {
         let job_id = JobId::parse(&job.id).map_err(|error| Error::bug("reading a job id", error))?;
         let payload = IssuePayload::read(job)?;
         let holder = payload.holder()?;
-        let id = job.certificate_id.as_deref().ok_or_else(|| Error::internal("an issuance job names no certificate"))?;
+        let id =
+            job.certificate_id.as_deref().ok_or_else(|| Error::internal("an issuance job names no certificate"))?;
         let id = CertificateId::parse(id).map_err(|error| Error::bug("reading a certificate id", error))?;
         let certificate = certctl_store::certificates::get(self.db(), &id).await?;
         let certificate = certificate.ok_or_else(|| Error::missing("certificate", &id))?;
@@ -61,7 +62,12 @@ impl App {
         Ok(Facts { job_id, certificate, identity, payload, holder })
     }
 
-    async fn issuance_attempt(&self, lease: &Lease, facts: &Facts, reserved: Option<&Version>) -> Result<Attempt, Failure> {
+    async fn issuance_attempt(
+        &self,
+        lease: &Lease,
+        facts: &Facts,
+        reserved: Option<&Version>,
+    ) -> Result<Attempt, Failure> {
         if facts.certificate.archived_at.is_some() {
             return Err(Failure::new(FailureClass::Rejected, "the certificate was archived"));
         }
@@ -69,7 +75,8 @@ impl App {
         let policy = self.policy_for_issue(&facts.certificate.renewal_policy_id).await?;
         let engine = self.engine(&facts.certificate.issuer_id).await?;
         let csr = facts.payload.csr()?;
-        let subject = Subject { certificate: &facts.certificate, profile: &profile, holder: &facts.holder, csr: csr.as_ref() };
+        let subject =
+            Subject { certificate: &facts.certificate, profile: &profile, holder: &facts.holder, csr: csr.as_ref() };
         let approval = match self.gate(&facts.job_id, &subject).await? {
             Gate::Open => None,
             Gate::Approved(approval) => Some(approval),
@@ -102,7 +109,13 @@ impl App {
         self.issuance_plan(lease, ask, unit, reserved).await
     }
 
-    async fn issuance_plan(&self, lease: &Lease, ask: Ask, unit: Unit, reserved: Option<&Version>) -> Result<Attempt, Failure> {
+    async fn issuance_plan(
+        &self,
+        lease: &Lease,
+        ask: Ask,
+        unit: Unit,
+        reserved: Option<&Version>,
+    ) -> Result<Attempt, Failure> {
         match (ask.engine.clone().as_ref(), reserved) {
             // A CA of ours signed at most for us, and nobody received it: the serial is burned and a fresh one taken.
             (Engine::Own(_), Some(version)) => {
@@ -110,7 +123,7 @@ impl App {
                 self.issuance_own(lease, ask, unit).await
             }
             (Engine::Own(_), None) => self.issuance_own(lease, ask, unit).await,
-            (Engine::External(issuer), reserved) => {
+            (Engine::External { issuer, .. }, reserved) => {
                 self.issuance_order(lease, ask, issuer.as_ref(), unit, reserved).await
             }
         }
@@ -120,7 +133,9 @@ impl App {
         let plan = Plan::make(self, ask, self.now())?;
         certctl_store::versions::insert(&mut unit, &plan.version);
         self.commit(unit).await?;
-        self.issuance_sign(&plan, lease, &Caller::system("issue")).await.map(|version| Attempt::Issued(Box::new(version)))
+        self.issuance_sign(&plan, lease, &Caller::system("issue"))
+            .await
+            .map(|version| Attempt::Issued(Box::new(version)))
     }
 
     /// Signs a reserved plan with a CA of ours and commits everything that follows.
@@ -134,21 +149,26 @@ impl App {
         self.issuance_commit(plan, &signed, lease, caller).await
     }
 
-    pub(crate) async fn issuance_commit(&self, plan: &Plan, signed: &Signed, lease: &Lease, caller: &Caller) -> Result<Version, Failure> {
+    pub(crate) async fn issuance_commit(
+        &self,
+        plan: &Plan,
+        signed: &Signed,
+        lease: &Lease,
+        caller: &Caller,
+    ) -> Result<Version, Failure> {
         let mappings = self.mappings_of(&plan.ask).await?;
         let (unit, version) = self.settle_issued(caller, plan, signed, lease, &mappings);
         self.commit(unit).await?;
         Step::Committed.reached();
-        metrics::counter!("certctl_issuance_total", "issuer_type" => plan.ask.engine.kind(), "outcome" => "success").increment(1);
+        metrics::counter!("certctl_issuance_total", "issuer_type" => plan.ask.engine.kind(), "outcome" => "success")
+            .increment(1);
         Ok(version)
     }
 
     async fn mappings_of(&self, ask: &Ask) -> Result<Vec<Mapping>> {
         match &ask.holder {
             Holder::External => Ok(Vec::new()),
-            Holder::Agent(agent) => {
-                certctl_store::mappings::of_agent(self.db(), &ask.certificate.id, agent).await
-            }
+            Holder::Agent(agent) => Ok(certctl_store::mappings::of_agent(self.db(), &ask.certificate.id, agent).await?),
         }
     }
 
@@ -183,17 +203,21 @@ impl App {
 }
 
 async fn sign(ca: &OwnCa, plan: &Plan) -> Result<Signed, Failure> {
-    let tbs = plan.tbs.as_ref().ok_or_else(|| Failure::new(FailureClass::Internal, "nothing was built to be signed"))?;
+    let tbs =
+        plan.tbs.as_ref().ok_or_else(|| Failure::new(FailureClass::Internal, "nothing was built to be signed"))?;
     let signature = ca.signer.sign(tbs.der()).await?;
-    let certificate = tbs.finish(&signature).map_err(|error| Failure::new(FailureClass::Internal, error.to_string()))?;
+    let certificate =
+        tbs.clone().finish(&signature).map_err(|error| Failure::new(FailureClass::Internal, error.to_string()))?;
     Ok(Signed { certificate, chain_pem: ca.chain_pem.clone() })
 }
 
 /// What an external issuer returned, judged against what was asked (connectors §9-23).
 pub(crate) fn accept(plan: &Plan, issued: &Issued) -> Result<Signed, Failure> {
-    let wrong = |what: String| Failure::new(FailureClass::Rejected, format!("the issuer answered with another certificate: {what}"));
+    let wrong = |what: String| {
+        Failure::new(FailureClass::Rejected, format!("the issuer answered with another certificate: {what}"))
+    };
     let certificate = issued.leaf.clone();
-    if certificate.contents().public_key().spki_sha256_hex() != plan.version.spki_sha256 {
+    if certificate.public_key().spki_sha256_hex() != plan.version.spki_sha256 {
         return Err(wrong("the key is not the request's".to_owned()));
     }
     if certificate.is_ca() {
@@ -222,9 +246,20 @@ pub(crate) fn issue_request(plan: &Plan) -> IssueRequest {
     }
 }
 
-pub(crate) fn outcome_of(plan: &Plan, outcome: Outcome) -> Result<Result<Signed, (String, std::time::Duration)>, Failure> {
+pub(crate) fn outcome_of(
+    plan: &Plan,
+    outcome: Outcome,
+) -> Result<Result<Signed, (String, std::time::Duration)>, Failure> {
     match outcome {
         Outcome::Issued(issued) => accept(plan, &issued).map(Ok),
         Outcome::Pending { order, poll_after } => Ok(Err((order.to_string(), poll_after))),
+    }
+}
+
+impl App {
+    /// An agent reports that it could not make a request for a leased job.
+    pub(crate) async fn issuance_reported_failed(&self, job: &Job, lease: &Lease, failure: Failure) -> Result<()> {
+        let facts = self.issuance_facts(job).await?;
+        self.issuance_failed(job, lease, &facts, failure).await.map(|_| ())
     }
 }

@@ -12,11 +12,10 @@ use certctl_domain::target::{Mapping, MappingState};
 use certctl_domain::work::JobKind;
 use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Executor, Lease, NewJob, State};
-use certctl_pki::Timestamp;
+use certctl_pki::{Certificate as Certificate509, Timestamp};
 
 use super::{Failure, Plan};
 use crate::caller::Caller;
-use crate::error::Result;
 use crate::payload::DeployPayload;
 use crate::world::App;
 
@@ -29,10 +28,17 @@ pub(crate) struct Signed {
 impl App {
     /// The unit that records a signed certificate: version issued, identity and certificate moved on, deployments due, job
     /// done, audit, outbox. `mappings` are those of the holder's agent.
-    pub(crate) fn settle_issued(&self, caller: &Caller, plan: &Plan, signed: &Signed, job: &Lease, mappings: &[Mapping]) -> (Unit, Version) {
+    pub(crate) fn settle_issued(
+        &self,
+        caller: &Caller,
+        plan: &Plan,
+        signed: &Signed,
+        job: &Lease,
+        mappings: &[Mapping],
+    ) -> (Unit, Version) {
         let now = self.now();
         let mut unit = Unit::new();
-        let version = issued(plan.version.clone(), signed, now);
+        let version = issued(plan.version.clone(), &signed.certificate, &signed.chain_pem, now);
         certctl_store::versions::record_issued(&mut unit, &version);
         let ask = &plan.ask;
         let (start, end) = (signed.certificate.not_before(), signed.certificate.not_after());
@@ -129,12 +135,19 @@ impl App {
             let at = now + pause.max(failure.retry_after.unwrap_or_default());
             match failed.back_to {
                 BackTo::Work => lease::retry(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros()),
-                BackTo::Request => lease::retry_request(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros()),
+                BackTo::Request => {
+                    lease::retry_request(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros())
+                }
             }
             return unit;
         }
         lease::fail(&mut unit, failed.lease, &ended, now.unix_micros());
-        let exhausted = Exhausted { certificate: failed.certificate, identity: failed.identity, policy: failed.policy, job_id: &failed.lease.job_id };
+        let exhausted = Exhausted {
+            certificate: failed.certificate,
+            identity: failed.identity,
+            policy: failed.policy,
+            job_id: &failed.lease.job_id,
+        };
         self.settle_exhausted(&mut unit, &exhausted, failure, now);
         unit
     }
@@ -188,14 +201,14 @@ pub(crate) struct Exhausted<'a> {
     pub(crate) job_id: &'a str,
 }
 
-fn issued(mut version: Version, signed: &Signed, now: Timestamp) -> Version {
+pub(super) fn issued(mut version: Version, certificate: &Certificate509, chain_pem: &str, now: Timestamp) -> Version {
     version.state = VersionState::Issued;
-    version.serial = Some(signed.certificate.serial().clone());
-    version.not_before = Some(signed.certificate.not_before());
-    version.not_after = Some(signed.certificate.not_after());
-    version.fingerprint_sha256 = Some(signed.certificate.fingerprint_sha256());
-    version.certificate = Some(signed.certificate.der().to_vec());
-    version.chain_pem = Some(signed.chain_pem.clone());
+    version.serial = Some(certificate.serial().clone());
+    version.not_before = Some(certificate.not_before());
+    version.not_after = Some(certificate.not_after());
+    version.fingerprint_sha256 = Some(certificate.fingerprint_sha256());
+    version.certificate = Some(certificate.der().to_vec());
+    version.chain_pem = Some(chain_pem.to_owned());
     version.issued_at = Some(now);
     version
 }

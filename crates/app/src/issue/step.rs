@@ -21,15 +21,8 @@ pub enum Step {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Judged,
-        Self::Built,
-        Self::Reserved,
-        Self::Signed,
-        Self::Ordered,
-        Self::OrderRecorded,
-        Self::Committed,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Judged, Self::Built, Self::Reserved, Self::Signed, Self::Ordered, Self::OrderRecorded, Self::Committed];
 
     /// The name under which a fault is asked for.
     #[must_use]

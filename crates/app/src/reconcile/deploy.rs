@@ -46,15 +46,19 @@ impl App {
         let certificate = certctl_store::certificates::get(self.db(), &mapping.certificate_id).await?;
         let (Some(target), Some(certificate)) = (target, certificate) else { return Ok(false) };
         let mut unit = Unit::new();
-        let open = certctl_jobs::open_of_certificate(self.db(), certificate.id.as_str()).await?;
-        let under_way = open.iter().any(|job| job.kind == JobKind::Deployment.as_str() && job.target_id.as_deref() == Some(target.id.as_str()));
+        let open = certctl_jobs::open_of_certificates(self.db(), &[certificate.id.to_string()]).await?;
+        let under_way = open.iter().any(|job| {
+            job.kind == JobKind::Deployment.as_str() && job.target_id.as_deref() == Some(target.id.as_str())
+        });
         if under_way || !target.is_active() || certificate.archived_at.is_some() {
             certctl_store::mappings::look_again(&mut unit, mapping, now + LOOK_AGAIN);
             self.commit_or_moved(unit).await?;
             return Ok(false);
         }
         let policy = self.policy_for_issue(&certificate.renewal_policy_id).await?;
-        let Some(job) = self.deployment_enqueue(&mut unit, mapping, &Holder::Agent(target.agent_id.clone()), &policy, None, now) else {
+        let Some(job) =
+            self.deployment_enqueue(&mut unit, mapping, &Holder::Agent(target.agent_id.clone()), &policy, None, now)
+        else {
             return Ok(false);
         };
         let event = Event::new(Action::DeploymentPlanned, &certificate.id)

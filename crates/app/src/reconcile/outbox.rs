@@ -5,7 +5,7 @@ use certctl_db::Unit;
 use certctl_domain::ids::OutboxId;
 
 use super::{BATCH, Report};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::world::App;
 
 impl App {
@@ -17,20 +17,22 @@ impl App {
     /// One pass over the outbox: tells, then forgets.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the database cannot be asked.
+    /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn outbox_pass(&self) -> Result<Report> {
         let entries = certctl_store::outbox::oldest(self.db(), BATCH).await?;
         let report = Report { seen: entries.len(), moved: entries.len(), more: entries.len() == usize::from(BATCH) };
         let mut unit = Unit::new();
         for entry in &entries {
             metrics::counter!("certctl_events_total", "topic" => entry.topic.clone()).increment(1);
-            if entry.topic.ends_with("failing") || entry.topic.ends_with("failed") || entry.topic.ends_with("needs_csr") {
+            if entry.topic.ends_with("failing") || entry.topic.ends_with("failed") || entry.topic.ends_with("needs_csr")
+            {
                 tracing::warn!(topic = %entry.topic, about = %entry.about, "{}: {}", entry.topic, entry.about);
             } else {
                 tracing::info!(topic = %entry.topic, about = %entry.about, "{}: {}", entry.topic, entry.about);
             }
-            certctl_store::outbox::delete(&mut unit, &entry.id);
         }
+        let ids: Vec<&OutboxId> = entries.iter().map(|entry| &entry.id).collect();
+        certctl_store::outbox::delete(&mut unit, &ids);
         if !entries.is_empty() {
             self.commit_or_moved(unit).await?;
         }

@@ -71,7 +71,8 @@ impl App {
             (Holder::External, true) => self.last_request(identity).await?,
             (Holder::External, false) | (Holder::Agent(_), _) => None,
         };
-        let start = Start { certificate: &certificate, identity, policy: &policy, profile: &profile, csr: again.as_ref() };
+        let start =
+            Start { certificate: &certificate, identity, policy: &policy, profile: &profile, csr: again.as_ref() };
         let job = self.issuance_enqueue(&mut unit, &caller, &start);
         if identity.holder == Holder::External && again.is_none() {
             self.announce(&mut unit, "renewal.needs_csr", certificate.id.as_str());

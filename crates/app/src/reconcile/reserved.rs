@@ -9,7 +9,7 @@ use certctl_domain::certificate::Version;
 
 use super::{BATCH, Report};
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::world::App;
 
 /// An intent this old without open work is nobody's.
@@ -19,14 +19,16 @@ impl App {
     /// One pass over old intents.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the database cannot be asked.
+    /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn reserved_pass(&self) -> Result<Report> {
         let now = self.now();
         let old = certctl_store::versions::reserved_before(self.db(), now - ORPHANED_AFTER, BATCH).await?;
         let mut report = Report { seen: old.len(), moved: 0, more: false };
         for version in &old {
             let open = match &version.job_id {
-                Some(job) => certctl_jobs::get(self.db(), job.as_str()).await?.is_some_and(|job| job.completed_at.is_none()),
+                Some(job) => {
+                    certctl_jobs::job(self.db(), job.as_str()).await?.is_some_and(|job| job.completed_at.is_none())
+                }
                 None => false,
             };
             if open {

@@ -23,14 +23,21 @@ impl App {
         let before = (now - self.settings().csr_timeout).unix_micros();
         let waiting = certctl_jobs::stale(self.db(), State::AwaitingCsr, None, before, u64::from(BATCH)).await?;
         let mut report = Report { seen: waiting.len(), moved: 0, more: waiting.len() == usize::from(BATCH) };
-        let message = format!("no request arrived within {} s; start the agent, or send a CSR", self.settings().csr_timeout.as_secs());
+        let message = format!(
+            "no request arrived within {} s; start the agent, or send a CSR",
+            self.settings().csr_timeout.as_secs()
+        );
         let failure = Failure::new(FailureClass::Expired, message);
         for job in &waiting {
             let mut unit = Unit::new();
             let ended = JobFailure { class: failure.class.as_str().to_owned(), error: failure.message.clone() };
             lease::expire(&mut unit, &job.fence(), &ended, now.unix_micros());
             self.issuance_exhausted_into(&mut unit, job, &failure).await?;
-            self.audit(&mut unit, &Caller::system("timeout"), Event::new(Action::JobExpired, &job.id).with("reason", "csr_timeout"));
+            self.audit(
+                &mut unit,
+                &Caller::system("timeout"),
+                Event::new(Action::JobExpired, &job.id).with("reason", "csr_timeout"),
+            );
             if self.commit_or_moved(unit).await? {
                 report.moved += 1;
             }
@@ -41,11 +48,14 @@ impl App {
     /// Adds what follows when an issuance ended for good without success.
     pub(crate) async fn issuance_exhausted_into(&self, unit: &mut Unit, job: &Job, failure: &Failure) -> Result<()> {
         let id = crate::agents::certificate_of(job)?;
-        let certificate = certctl_store::certificates::get(self.db(), &id).await?.ok_or_else(|| Error::missing("certificate", &id))?;
+        let certificate = certctl_store::certificates::get(self.db(), &id)
+            .await?
+            .ok_or_else(|| Error::missing("certificate", &id))?;
         let holder = IssuePayload::read(job)?.holder()?;
         let identity = certctl_store::identities::get(self.db(), &id, &holder).await?;
         let policy = self.policy_for_issue(&certificate.renewal_policy_id).await?;
-        let exhausted = Exhausted { certificate: &certificate, identity: identity.as_ref(), policy: &policy, job_id: &job.id };
+        let exhausted =
+            Exhausted { certificate: &certificate, identity: identity.as_ref(), policy: &policy, job_id: &job.id };
         self.settle_exhausted(unit, &exhausted, failure, self.now());
         Ok(())
     }

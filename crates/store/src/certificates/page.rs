@@ -16,7 +16,7 @@ use crate::entities::certificates::{Column, Entity};
 use crate::entities::{certificate_identities, target_mappings, targets};
 
 /// Which certificates. All that are given must hold.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Computed status.
     pub status: Option<Status>,
