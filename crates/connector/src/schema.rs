@@ -10,9 +10,11 @@ use serde_json::{Map, Value, json};
 
 mod edit;
 mod kind;
+mod typed;
 
 pub use edit::{SECRET, SecretState};
 pub use kind::{parse_duration, parse_mode};
+pub use typed::{Argv, Mode, Span};
 
 /// The fields of one connector type, in the order a form shows them.
 #[derive(Clone, Copy, Debug)]
