@@ -1,1 +1,3 @@
 //! Fixtures, real peers and private database instances for tests.
+
+pub mod https;
