@@ -57,7 +57,7 @@ impl App {
         Ok(engine)
     }
 
-    async fn engine_build(&self, issuer: &Issuer) -> Result<Engine> {
+    pub(crate) async fn engine_build(&self, issuer: &Issuer) -> Result<Engine> {
         let config = match &issuer.sealed_config {
             Some(sealed) => {
                 let opened = self.sealer().open("issuers", "sealed_config", issuer.id.as_str(), sealed)?;

@@ -49,6 +49,13 @@ impl App {
 
     async fn job_run(&self, job: &Job) {
         let Some(lease) = job.lease() else { return };
+        if job.kind == crate::policies::REPLAN {
+            if let Err(error) = self.replan_run(job, &lease).await {
+                // The lease runs out by itself, and the job starts over.
+                tracing::warn!(job.id = %job.id, error = &error as &dyn std::error::Error, "job {} was left where it stood", job.id);
+            }
+            return;
+        }
         match self.issuance_run(job, &lease).await {
             Ok(Attempt::Issued(version)) => {
                 tracing::info!(job.id = %job.id, version.id = %version.id, "job {} issued version {}", job.id, version.id)

@@ -42,6 +42,7 @@ pub fn loops() -> Vec<Loop> {
         Loop { name: "recover", every: every(2), pass: |app| Box::pin(app.recover_pass()) },
         Loop { name: "reserved", every: every(30), pass: |app| Box::pin(app.reserved_pass()) },
         Loop { name: "csr_timeout", every: every(60), pass: |app| Box::pin(app.csr_timeout_pass()) },
+        Loop { name: "approval_expiry", every: every(60), pass: |app| Box::pin(app.approval_expiry_pass()) },
         Loop { name: "outbox", every: every(2), pass: |app| Box::pin(app.outbox_pass()) },
     ]
 }

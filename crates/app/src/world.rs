@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::cache::Caches;
 use crate::caller::Caller;
+use crate::configuration::Catalogue;
 use crate::engine::EngineFactory;
 use crate::error::{Error, Result};
 
@@ -145,6 +146,8 @@ pub struct World {
     pub seal: Arc<dyn Seal>,
     /// Makes engines that sign.
     pub engines: Arc<dyn EngineFactory>,
+    /// The connectors that this build links.
+    pub catalogue: Catalogue,
 }
 
 /// The use cases. Cheap to clone.
@@ -204,6 +207,12 @@ impl App {
 
     pub(crate) fn factory(&self) -> &dyn EngineFactory {
         self.inner.world.engines.as_ref()
+    }
+
+    /// The connectors that this build links.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.inner.world.catalogue
     }
 
     pub(crate) fn caches(&self) -> &Caches {

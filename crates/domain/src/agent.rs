@@ -45,11 +45,16 @@ pub const AGENT_NAME_MAX: usize = 128;
 pub const OFFLINE_AFTER: Duration = Duration::from_secs(300);
 
 impl Agent {
+    /// Whether it was heard of lately and is not retired.
+    #[must_use]
+    pub fn is_online(&self, now: Timestamp) -> bool {
+        self.retired_at.is_none() && self.last_heartbeat_at.is_some_and(|seen| now.duration_since(seen) < OFFLINE_AFTER)
+    }
+
     /// `Online` or `Offline`, from when it was last heard of.
     #[must_use]
     pub fn status(&self, now: Timestamp) -> &'static str {
-        let online = self.last_heartbeat_at.is_some_and(|seen| now.duration_since(seen) < OFFLINE_AFTER);
-        if online && self.retired_at.is_none() { "Online" } else { "Offline" }
+        if self.is_online(now) { "Online" } else { "Offline" }
     }
 }
 

@@ -120,6 +120,9 @@ pub(crate) mod from {
     pub(crate) const AWAITING_ISSUER: &[&str] = &["awaiting_issuer"];
     /// Nobody works on it.
     pub(crate) const IDLE: &[&str] = &["pending", "awaiting_approval", "awaiting_csr", "awaiting_issuer"];
+    /// It has not ended.
+    pub(crate) const OPEN: &[&str] =
+        &["pending", "awaiting_approval", "awaiting_csr", "claimed", "running", "awaiting_issuer"];
     pub(crate) const TO_EXPIRED: &[&str] = &["pending", "awaiting_approval", "awaiting_csr"];
 }
 

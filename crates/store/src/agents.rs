@@ -5,11 +5,11 @@ use certctl_domain::agent::{Agent, Credential, CredentialKind};
 use certctl_domain::ids::{AgentId, CredentialId, VersionId};
 use certctl_pki::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::convert;
-use crate::entities::agent_credentials;
 use crate::entities::agents::{Column, Entity, Model};
+use crate::entities::{agent_credentials, target_mappings, targets};
 use crate::list::{self, ByTime, Listed, Window};
 
 /// The agent with this id, retired or not.
@@ -35,6 +35,61 @@ pub async fn list_retired(db: &Db, window: &Window) -> Result<Listed<Agent>, DbE
 async fn page(db: &Db, query: sea_orm::Select<Entity>, window: &Window) -> Result<Listed<Agent>, DbError> {
     let by = ByTime::newest_first(Column::RegisteredAt, Column::Id);
     list::page(db, query, by, window, |row| (row.registered_at, row.id.clone()), read).await
+}
+
+/// What hangs on an agent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// Targets it installs at.
+    pub active_targets: u64,
+    /// Certificates mapped to those.
+    pub active_certificates: u64,
+    /// Jobs it should do.
+    pub pending_jobs: u64,
+}
+
+impl Dependencies {
+    /// Whether anything does.
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.active_targets + self.active_certificates + self.pending_jobs > 0
+    }
+}
+
+/// What hangs on an agent, but for its jobs, which the queue counts.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn dependencies(db: &Db, id: &AgentId) -> Result<Dependencies, DbError> {
+    let active = targets::Entity::find()
+        .filter(targets::Column::AgentId.eq(id.as_str()))
+        .filter(targets::Column::RetiredAt.is_null());
+    let mut of_agent = Query::select();
+    of_agent
+        .column(targets::Column::Id)
+        .from(targets::Entity)
+        .and_where(targets::Column::AgentId.eq(id.as_str()))
+        .and_where(targets::Column::RetiredAt.is_null());
+    let certificates = target_mappings::Entity::find()
+        .select_only()
+        .column(target_mappings::Column::CertificateId)
+        .distinct()
+        .filter(Expr::col(target_mappings::Column::TargetId).in_subquery(of_agent));
+    Ok(Dependencies {
+        active_targets: active.count(db.read()).await?,
+        active_certificates: certificates.count(db.read()).await?,
+        pending_jobs: 0,
+    })
+}
+
+/// Lets the unit fail unless the agent is there and not retired when it is committed.
+pub fn expect_active(unit: &mut Unit, id: &AgentId) {
+    unit.change(
+        Change::of::<Entity>("agent", id)
+            .key(Column::Id, id.as_str())
+            .expect_null(Column::RetiredAt)
+            .set(Column::RetiredAt, None::<i64>),
+    );
 }
 
 /// Adds an agent.

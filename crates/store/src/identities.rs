@@ -2,12 +2,14 @@
 
 use certctl_db::{Change, Db, DbError, Unit};
 use certctl_domain::certificate::{Holder, Identity};
-use certctl_domain::ids::{CertificateId, VersionId};
+use certctl_domain::ids::{CertificateId, PolicyId, VersionId};
 use certctl_pki::Timestamp;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::convert::{id, id_opt, micros, micros_opt, small, time_opt, unreadable};
 use crate::entities::certificate_identities::{Column, Entity, Model};
+use crate::entities::certificates;
 
 const TABLE: &str = "certificate_identities";
 const ENTITY: &str = "identity";
@@ -38,6 +40,34 @@ pub async fn of_certificate(db: &Db, certificate: &CertificateId) -> Result<Vec<
 pub async fn due(db: &Db, now: Timestamp, limit: u16) -> Result<Vec<Identity>, DbError> {
     let rows =
         Entity::find().filter(Column::RenewAt.lte(micros(now))).order_by_asc(Column::RenewAt).limit(u64::from(limit));
+    rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Issued identities of the certificates under a policy, by certificate and holder: those behind `after`, at most `limit`.
+/// Archived certificates have none.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn of_policy(
+    db: &Db,
+    policy: &PolicyId,
+    after: Option<&(CertificateId, Holder)>,
+    limit: u64,
+) -> Result<Vec<Identity>, DbError> {
+    let mut under = Query::select();
+    under
+        .column(certificates::Column::Id)
+        .from(certificates::Entity)
+        .and_where(certificates::Column::RenewalPolicyId.eq(policy.as_str()))
+        .and_where(certificates::Column::ArchivedAt.is_null());
+    let mut rows = Entity::find()
+        .filter(Expr::col(Column::CertificateId).in_subquery(under))
+        .filter(Column::CurrentVersionId.is_not_null());
+    if let Some((certificate, holder)) = after {
+        let same = Column::CertificateId.eq(certificate.as_str()).and(Column::Holder.gt(holder.as_str()));
+        rows = rows.filter(Column::CertificateId.gt(certificate.as_str()).or(same));
+    }
+    let rows = rows.order_by_asc(Column::CertificateId).order_by_asc(Column::Holder).limit(limit);
     rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
 }
 

@@ -218,15 +218,6 @@ pub(crate) async fn total<E: EntityTrait>(db: &Db, query: Select<E>, count: Coun
     Ok(Total { rows: if is_minimum { COUNT_MAX } else { rows }, is_minimum })
 }
 
-/// How many rows of `E` hold `value` in `column`.
-pub(crate) async fn count_where<E: EntityTrait, C: ColumnTrait>(
-    db: &Db,
-    column: C,
-    value: &str,
-) -> Result<u64, DbError> {
-    Ok(total(db, E::find().filter(column.eq(value)), Count::Exact).await?.rows)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

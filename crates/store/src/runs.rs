@@ -4,7 +4,7 @@ use certctl_db::{Change, Db, DbError, Unit};
 use certctl_domain::ids::{CertificateId, JobId, TargetId, VersionId};
 use certctl_domain::target::VerifyStatus;
 use certctl_pki::Timestamp;
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::convert::{id, micros, micros_opt, time, time_opt, word};
 use crate::entities::deployment_runs::{Column, Entity, Model};
@@ -55,6 +55,18 @@ pub struct Run {
 pub async fn get(db: &Db, job: &JobId) -> Result<Option<Run>, DbError> {
     let row = Entity::find_by_id(job.as_str()).one(db.read()).await.map_err(DbError::from)?;
     row.map(TryInto::try_into).transpose()
+}
+
+/// The records of these jobs; a job that was never handed out has none.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn of_jobs(db: &Db, jobs: &[&str]) -> Result<Vec<Run>, DbError> {
+    if jobs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = Entity::find().filter(Column::JobId.is_in(jobs.iter().copied()));
+    rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
 }
 
 /// Adds the record when the job is first handed out.

@@ -1,6 +1,1 @@
-//! Fixtures, real peers and private database instances for tests. A dev-dependency only.
-
-pub mod db;
-pub mod https;
-pub mod skip;
-pub mod wait;
+//! Fixtures, real peers and private database instances for tests.

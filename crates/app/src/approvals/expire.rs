@@ -1,0 +1,60 @@
+//! Nobody decided in time.
+
+use certctl_db::Unit;
+use certctl_domain::approval::{Approval, ApprovalState};
+use certctl_domain::audit::Action;
+use certctl_domain::work::FailureClass;
+use certctl_jobs::{State, lease};
+
+use super::{ended, event};
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+use crate::issue::Failure;
+use crate::reconcile::{BATCH, Report};
+use crate::world::App;
+
+impl App {
+    /// One pass over requests whose time is over: each is closed, and the issuance that waited for it ends for good.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be asked.
+    pub async fn approval_expiry_pass(&self) -> Result<Report> {
+        let over = certctl_store::approvals::expired(self.db(), self.now(), BATCH).await?;
+        let mut report = Report { seen: over.len(), moved: 0, more: over.len() == usize::from(BATCH) };
+        for approval in over {
+            let id = approval.id.clone();
+            match self.approval_expire(approval).await {
+                Ok(true) => report.moved += 1,
+                Ok(false) => {}
+                Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
+                Err(error) => tracing::error!(approval.id = %id, "closing request {id} failed: {error}"),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Closes one; false when somebody decided meanwhile.
+    async fn approval_expire(&self, stored: Approval) -> Result<bool> {
+        let now = self.now();
+        let caller = Caller::system("approvals");
+        let mut approval = stored;
+        approval.state = ApprovalState::Expired;
+        approval.decided_by = Some(caller.actor.id.clone());
+        approval.decided_at = Some(now);
+        approval.updated_at = now;
+        let mut unit = Unit::new();
+        certctl_store::approvals::decide(&mut unit, &approval);
+        self.audit(&mut unit, &caller, event(Action::ApprovalExpired, &approval));
+        let job = match &approval.job_id {
+            Some(id) => certctl_jobs::job(self.db(), id.as_str()).await?,
+            None => None,
+        };
+        if let Some(job) = job.filter(|job| job.state == State::AwaitingApproval) {
+            let error = format!("nobody decided request {} in time; renew the certificate to ask again", approval.id);
+            let failure = Failure::new(FailureClass::Expired, error);
+            self.issuance_exhausted_into(&mut unit, &job, &failure).await?;
+            lease::expire(&mut unit, &job.fence(), &ended(&failure), now.unix_micros());
+        }
+        self.commit_or_moved(unit).await
+    }
+}

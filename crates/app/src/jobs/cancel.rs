@@ -1,0 +1,89 @@
+//! A job is called off.
+
+use certctl_db::Unit;
+use certctl_domain::approval::ApprovalState;
+use certctl_domain::audit::{Action, Event};
+use certctl_domain::ids::JobId;
+use certctl_domain::permission::Permission;
+use certctl_domain::work::FailureClass;
+use certctl_jobs::lease::{self, Failure};
+use certctl_jobs::{Job, State};
+
+use super::JOB;
+use crate::caller::Caller;
+use crate::edit::{self, Committed};
+use crate::error::{Error, Result};
+use crate::world::App;
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It has ended.
+    Now,
+    /// Somebody works on it and stops at the next safe point.
+    Requested,
+}
+
+impl App {
+    /// Cancels a job that nobody works on, or asks who works on it to stop. A request for approval that it waited for is
+    /// closed with it.
+    ///
+    /// # Errors
+    /// Missing; `job_ended` when there is nothing left to cancel.
+    pub async fn job_cancel(&self, caller: &Caller, id: &JobId) -> Result<Cancelled> {
+        caller.require(Permission::JobCancel)?;
+        for _ in 0..edit::LOOKS {
+            let job = self.job_shown(id).await?;
+            if job.completed_at.is_some() {
+                let status = super::status(job.state).as_str();
+                return Err(Error::conflict("job_ended", format!("job {id} has ended already: {status}")));
+            }
+            if job.cancel_requested {
+                return Ok(Cancelled::Requested);
+            }
+            let mut unit = Unit::new();
+            let outcome = self.cancel_declare(&mut unit, caller, &job, id).await?;
+            if self.commit_edit(JOB, unit).await? == Committed::Done {
+                return Ok(outcome);
+            }
+        }
+        Err(edit::busy(JOB.what))
+    }
+
+    async fn cancel_declare(&self, unit: &mut Unit, caller: &Caller, job: &Job, id: &JobId) -> Result<Cancelled> {
+        let now = self.now();
+        let event = Event::new(Action::JobCancelled, id)
+            .with("type", job.kind.as_str())
+            .with_some("certificate_id", job.certificate_id.as_deref())
+            .with("state", job.state.as_str());
+        self.audit(unit, caller, event);
+        if job.lease_until.is_some() {
+            lease::request_cancel(unit, &job.fence());
+            return Ok(Cancelled::Requested);
+        }
+        let error = format!("cancelled by {}", caller.actor.id);
+        let failure = Failure { class: FailureClass::Rejected.as_str().to_owned(), error };
+        lease::cancel(unit, &job.fence(), &failure, now.unix_micros());
+        if job.state == State::AwaitingApproval {
+            self.approval_withdraw(unit, caller, id).await?;
+        }
+        Ok(Cancelled::Now)
+    }
+
+    /// Closes the request of a job that will not go on, so that nobody decides about nothing.
+    async fn approval_withdraw(&self, unit: &mut Unit, caller: &Caller, id: &JobId) -> Result<()> {
+        let Some(mut approval) = certctl_store::approvals::of_job(self.db(), id).await? else { return Ok(()) };
+        if approval.state != ApprovalState::Pending {
+            return Ok(());
+        }
+        let now = self.now();
+        approval.state = ApprovalState::Rejected;
+        approval.decided_by = Some(caller.actor.id.clone());
+        approval.decider_person = Some(caller.person.clone());
+        approval.decided_at = Some(now);
+        approval.decision_note = Some("the job was cancelled".to_owned());
+        approval.updated_at = now;
+        certctl_store::approvals::decide(unit, &approval);
+        Ok(())
+    }
+}

@@ -1,3 +1,0 @@
-//! Measurements.
-
-fn main() {}
