@@ -1,1 +1,6 @@
-//! Fixtures, real peers and private database instances for tests.
+//! Fixtures, real peers and private database instances for tests. A dev-dependency only.
+
+pub mod db;
+pub mod https;
+pub mod skip;
+pub mod wait;
