@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|der: &[u8]| drop(certctl_pki::Csr::parse_der(der)));
+use certctl_pki::*;
+
+libfuzzer_sys::fuzz_target!(|der: &[u8]| drop(Csr::parse_der(der).map(|csr| format!("{csr:?}"))));

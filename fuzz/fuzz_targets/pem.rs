@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|text: &str| drop(certctl_pki::pem::split_certificates(text)));
+use certctl_pki::*;
+
+libfuzzer_sys::fuzz_target!(|text: &str| drop(pem::split_certificates(text).map(|chain| chain::order(&chain))));

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|text: &str| drop(certctl_pki::San::parse(text)));
+use certctl_pki::*;
+
+libfuzzer_sys::fuzz_target!(|text: &str| assert!(San::parse(text).map_or(true, |name| San::parse(&name.to_string()) == Ok(name))));

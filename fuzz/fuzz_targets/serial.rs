@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|text: &str| drop(certctl_pki::Serial::from_hex(text)));
+use certctl_pki::*;
+
+libfuzzer_sys::fuzz_target!(|text: &str| assert!(Serial::from_hex(text).map_or(true, |one| Serial::from_hex(&one.to_hex()) == Ok(one))));

@@ -107,7 +107,7 @@ pub enum BuildError {
 }
 
 /// The exact bytes to sign, and what they say.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ToBeSigned {
     der: Vec<u8>,
     contents: Arc<Contents>,

@@ -73,9 +73,29 @@ fn text_value(what: &'static str, text: &str) -> Result<String, NameError> {
     }
 }
 
-/// The text of a DER `Name` by RFC 4514, most specific attribute first; empty for an empty name.
+/// The text of a DER `Name`; empty for an empty name.
 pub(crate) fn display(name_der: &[u8]) -> String {
-    RdnSequence::from_der(name_der).map(|name| name.to_string()).unwrap_or_default()
+    RdnSequence::from_der(name_der).map(|name| legible(&name)).unwrap_or_default()
+}
+
+/// The text of a name by RFC 4514, most specific attribute first. Names come from anywhere and are shown to people and
+/// written to logs, so characters that hide or reorder text are escaped as well.
+pub(crate) fn legible(name: &RdnSequence) -> String {
+    let text = name.to_string();
+    if san::refuse_invisible(&text).is_ok() {
+        return text;
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for found in text.chars() {
+        let mut buffer = [0; 4];
+        let encoded = found.encode_utf8(&mut buffer);
+        if san::refuse_invisible(encoded).is_ok() {
+            escaped.push(found);
+        } else {
+            escaped.extend(encoded.bytes().map(|octet| format!("\\{octet:02x}")));
+        }
+    }
+    escaped
 }
 
 /// The last common name of a DER `Name`, if it is text.
@@ -93,3 +113,6 @@ fn text_of(value: &Any) -> Option<String> {
     let text = text.or_else(|_| value.decode_as::<der::asn1::Ia5StringRef<'_>>().map(|text| text.as_str().to_owned()));
     text.or_else(|_| value.decode_as::<der::asn1::BmpString>().map(|text| text.to_string())).ok()
 }
+
+#[cfg(test)]
+mod tests;

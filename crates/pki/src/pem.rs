@@ -114,7 +114,8 @@ pub(crate) fn single<'a>(text: &'a str, labels: &[&'static str]) -> Result<Block
     }
 }
 
-/// Writes one block with lines of 64 characters.
+/// Writes one block with lines of 64 characters, ending in a line feed.
+#[must_use]
 pub fn encode(label: &str, der: &[u8]) -> String {
     let body = Zeroizing::new(STANDARD.encode(der));
     let mut text = String::with_capacity(body.len() + body.len() / LINE_WIDTH + 2 * label.len() + 40);

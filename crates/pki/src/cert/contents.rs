@@ -67,7 +67,7 @@ impl Contents {
     /// The subject as text (RFC 4514), empty when it has no attribute.
     #[must_use]
     pub fn subject(&self) -> String {
-        self.subject_names.to_string()
+        name::legible(&self.subject_names)
     }
 
     /// The subject as DER `Name`.
@@ -92,7 +92,7 @@ impl Contents {
         &self.issuer
     }
 
-    /// The last common name in the subject, if there is one.
+    /// The last common name in the subject, if there is one, as it stands there: it may hold anything.
     #[must_use]
     pub fn common_name(&self) -> Option<String> {
         name::common_name(&self.subject_names)
@@ -180,6 +180,12 @@ impl Contents {
     #[must_use]
     pub fn extensions(&self) -> &[Extension] {
         &self.extensions.all
+    }
+}
+
+impl std::fmt::Debug for Contents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Contents({:?}, serial {})", self.subject(), self.serial)
     }
 }
 

@@ -130,7 +130,7 @@ impl PublicKey {
 
     /// Why no certificate should be issued for this key, if there is a reason.
     ///
-    /// `None` implies that [`Self::kind`] is `Some`. Costs tens of microseconds for RSA, nothing for the others.
+    /// `None` implies that [`Self::kind`] is `Some`. Costs about 0.1 ms for RSA, nothing for the others.
     #[must_use]
     pub fn weakness(&self) -> Option<Weakness> {
         weak::find(self.0.shape, self.key_bits())

@@ -183,6 +183,16 @@ fn what_is_no_private_key_is_refused() {
 }
 
 #[test]
+fn a_private_key_with_the_public_half_of_another_is_refused() {
+    let [one, other] = [(); 2].map(|()| PrivateKey::generate(KeyKind::EcdsaP256).expect("key"));
+    let mut der = one.to_pkcs8_der();
+    let point = other.public_key().key_bits();
+    let at = der.windows(65).position(|window| window == one.public_key().key_bits()).expect("it holds its point");
+    der[at..at + 65].copy_from_slice(point);
+    assert!(matches!(PrivateKey::from_pkcs8_der(&der), Err(KeyError::Rejected { .. })));
+}
+
+#[test]
 fn wire_spellings_are_read_back() {
     for algorithm in KeyAlgorithm::ALL {
         assert_eq!(KeyAlgorithm::parse(algorithm.as_str()), Some(algorithm));
