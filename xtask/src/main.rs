@@ -5,6 +5,7 @@
 mod bench;
 mod generate;
 mod layers;
+mod process;
 mod test;
 
 use std::path::{Path, PathBuf};

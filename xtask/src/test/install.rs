@@ -16,7 +16,7 @@ pub(crate) fn missing() -> Result<()> {
     if super::find_postgres().is_none() {
         packages.push("postgresql");
     }
-    if super::find_program("openssl", &[]).is_none() {
+    if super::find_program("openssl").is_none() {
         packages.push("openssl");
     }
     if packages.is_empty() {

@@ -2,15 +2,17 @@
 //!
 //! Nothing of the system is changed without `--install`. Instances live in a temporary directory on free loopback ports and
 //! end with the run. As root, tests run as an unprivileged user who owns that directory, but for those whose name says that
-//! they need root, or that they call the compiler.
+//! they need root (`needs_root`), or that they call the compiler (`compile_fail`).
 
+mod build;
 mod install;
 mod postgres;
 mod report;
-mod suites;
+mod suite;
 mod workspace;
 
 use std::path::PathBuf;
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -32,35 +34,39 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     if options.install {
         install::missing()?;
     }
+    let began = Instant::now();
     let space = Workspace::new()?;
-    let built = suites::build(&space)?;
-    let postgres = match find_postgres() {
-        Some(tools) => Some(Postgres::start(&tools, &space)?),
-        None => None,
-    };
-    let mut environment: Vec<(&str, String)> = vec![
-        ("CERTCTL_TEST_TMP", space.path().display().to_string()),
-        ("CERTCTL_TEST_SKIPS", space.skips().display().to_string()),
-        ("CERTCTL_TEST_BIN", space.programs().display().to_string()),
-        ("TMPDIR", space.temporary().display().to_string()),
-        ("HOME", space.temporary().display().to_string()),
-    ];
-    if let Some(server) = &postgres {
-        environment.push(("CERTCTL_TEST_POSTGRES_URL", server.url()));
-    }
-    let suites = suites::run(&built, &space, &environment, options.filter.as_deref())?;
+    crate::process::end_on_interrupt(space.path().to_path_buf())?;
+    let source = space.reachable_source()?;
+    let suites = build::build(&space, &source)?;
+    println!("built {} suites in {} s", suites.len(), began.elapsed().as_secs());
+    let postgres = find_postgres().map(|tools| Postgres::start(&tools, &space)).transpose()?;
+    let outcomes = suite::run_all(&suites, &space, &environment(&space, postgres.as_ref()), options.filter.as_deref());
     drop(postgres);
-    let outcome = report::print(&suites, &space)?;
+    let totals = report::print(&outcomes);
     if options.filter.is_none() {
-        report::check_floor(&outcome)?;
+        report::check_floor(&totals)?;
     }
-    if outcome.failed > 0 {
-        bail!("{} tests failed", outcome.failed);
+    if totals.failed > 0 {
+        bail!("{} tests failed", totals.failed);
     }
-    if outcome.skipped > 0 && is_ci() {
-        bail!("{} tests were skipped, and in CI a skip is a failure", outcome.skipped);
+    if totals.skipped > 0 && is_ci() {
+        bail!("{} tests were skipped, and in CI a skip is a failure", totals.skipped);
     }
     Ok(())
+}
+
+/// What tests learn from their environment; `testkit` reads it.
+fn environment(space: &Workspace, postgres: Option<&Postgres>) -> Vec<(&'static str, String)> {
+    let shown = |path: PathBuf| path.display().to_string();
+    let mut environment = vec![
+        ("CERTCTL_TEST_TMP", shown(space.temporary())),
+        ("CERTCTL_TEST_BIN", shown(space.programs())),
+        ("TMPDIR", shown(space.temporary())),
+        ("HOME", shown(space.temporary())),
+    ];
+    environment.extend(postgres.map(|server| ("CERTCTL_TEST_POSTGRES_URL", server.url())));
+    environment
 }
 
 #[expect(clippy::disallowed_methods, reason = "the task's own configuration")]
@@ -68,11 +74,8 @@ fn is_ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }
 
-/// Programs that a test may call, by name, wherever they lie.
-fn find_program(name: &str, also: &[&str]) -> Option<PathBuf> {
+/// A program by name, on PATH.
+fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(also.iter().map(PathBuf::from))
-        .map(|directory| directory.join(name))
-        .find(|program| program.is_file())
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|program| program.is_file())
 }

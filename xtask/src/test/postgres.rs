@@ -1,34 +1,50 @@
 //! A private PostgreSQL: its own directory, a free loopback port, no password, gone with the run.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use rustix::process::{Pid, Signal};
+use rustix::process::Signal;
 
 use super::Workspace;
+use crate::process::Group;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
+/// The oldest version that the product supports.
+const OLDEST: u32 = 15;
+/// Where distributions keep the programs of each version, off PATH.
+const VERSIONED: &str = "/usr/lib/postgresql";
 
-/// The directory of PostgreSQL's programs: on PATH, or the newest of the versioned ones.
+/// The directory of PostgreSQL's programs: the newest of the versioned ones, or that on PATH.
 pub(crate) fn find() -> Option<PathBuf> {
-    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir("/usr/lib/postgresql")
+    let mut versions: Vec<(u32, PathBuf)> = std::fs::read_dir(VERSIONED)
         .into_iter()
         .flatten()
         .flatten()
         .filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin"))))
-        .filter(|(_, bin)| bin.join("initdb").is_file())
+        .filter(|(version, bin)| *version >= OLDEST && bin.join("initdb").is_file())
         .collect();
     versions.sort();
     let newest = versions.pop().map(|(_, bin)| bin);
-    newest.or_else(|| super::find_program("initdb", &[]).and_then(|program| program.parent().map(Path::to_path_buf)))
+    newest.or_else(|| on_path().filter(|bin| major(bin).is_some_and(|version| version >= OLDEST)))
+}
+
+fn on_path() -> Option<PathBuf> {
+    super::find_program("initdb").and_then(|program| program.parent().map(Path::to_path_buf))
+}
+
+/// `postgres (PostgreSQL) 15.13` is 15.
+fn major(bin: &Path) -> Option<u32> {
+    let output = Command::new(bin.join("postgres")).arg("--version").output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.split_whitespace().find_map(|word| word.split('.').next()?.parse().ok())
 }
 
 /// A running server.
 pub(crate) struct Postgres {
-    child: Child,
+    group: Group,
     port: u16,
 }
 
@@ -48,40 +64,34 @@ impl Postgres {
         }
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let output = std::fs::File::create(&log)?;
-        space.give(&log)?;
-        let mut child = space
-            .unprivileged(&tools.join("postgres"))
-            .current_dir(space.path())
-            .arg("-D")
-            .arg(&data)
-            .args([
-                "-p",
-                &port.to_string(),
-                "-c",
-                "listen_addresses=127.0.0.1",
-                "-c",
-                "max_connections=400",
-                "-c",
-                "shared_buffers=256MB",
-            ])
-            .arg("-c")
-            .arg(format!("unix_socket_directories={}", space.path().display()))
-            .stdin(Stdio::null())
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            .spawn()
-            .context("starting postgres")?;
+        let sockets = format!("unix_socket_directories={}", space.path().display());
+        let port_text = port.to_string();
+        let settings = ["listen_addresses=127.0.0.1", "max_connections=300", "shared_buffers=128MB", &sockets];
+        let mut command = space.unprivileged(&tools.join("postgres"));
+        command.current_dir(space.path()).arg("-D").arg(&data).args(["-p", &port_text]);
+        command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        let mut server = Self { group: Group::spawn(&mut command)?, port };
+        server.wait_ready(&log)?;
+        Ok(server)
+    }
+
+    /// It listens before it answers; only its log says when it does.
+    fn wait_ready(&mut self, log: &Path) -> Result<()> {
         let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            if let Some(status) = child.try_wait()? {
-                bail!("postgres ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+        loop {
+            let said = std::fs::read_to_string(log).unwrap_or_default();
+            if said.contains("database system is ready to accept connections") {
+                return Ok(());
+            }
+            if let Some(status) = self.group.child().try_wait()? {
+                bail!("postgres ended with {status}: {said}");
             }
             if began.elapsed() > START_WITHIN {
-                bail!("postgres did not listen within {} s", START_WITHIN.as_secs());
+                bail!("postgres was not ready within {} s: {said}", START_WITHIN.as_secs());
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(Self { child, port })
     }
 
     /// The administrator's URL.
@@ -92,11 +102,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // SIGINT is PostgreSQL's fast shutdown.
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            let _ = rustix::process::kill_process(pid, Signal::INT);
-        }
-        let _ = self.child.wait();
+        // SIGINT is PostgreSQL's fast shutdown; its children are in sessions of their own and only it can end them.
+        self.group.end(Signal::INT);
     }
 }

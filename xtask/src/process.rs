@@ -1,0 +1,113 @@
+//! Processes of a run, each the head of a group of its own, so that none outlives the run: not a test that hangs, not what a
+//! test started and forgot, not a database when the person presses Ctrl-C.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+static GROUPS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// How long a group may take to end once it was told to.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// A process and everything it starts.
+pub(crate) struct Group {
+    child: Child,
+    id: i32,
+}
+
+impl Group {
+    /// Starts `command` at the head of a new group.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        use std::os::unix::process::CommandExt;
+        let shown = command.get_program().to_owned();
+        let child = command.process_group(0).spawn().with_context(|| format!("starting {}", shown.display()))?;
+        let id = i32::try_from(child.id()).context("a process id is positive")?;
+        groups(|groups| groups.insert(id));
+        Ok(Self { child, id })
+    }
+
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Whether anything of the group still lives.
+    pub(crate) fn lives(&self) -> bool {
+        Pid::from_raw(self.id).is_some_and(|id| test_kill_process_group(id).is_ok())
+    }
+
+    /// Asks the group to end, then insists.
+    pub(crate) fn end(&mut self, asking: Signal) {
+        signal(self.id, asking);
+        let began = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && began.elapsed() < END_WITHIN {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        signal(self.id, Signal::KILL);
+        // Whatever is left of it has been killed; there is nothing more to do about a process that cannot be waited for.
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.end(Signal::KILL);
+        groups(|groups| groups.remove(&self.id));
+    }
+}
+
+/// From now on an interrupt ends all groups, removes `directory` and leaves with 130.
+pub(crate) fn end_on_interrupt(directory: PathBuf) -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("listening for signals")?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            eprintln!("interrupted: ending what was started");
+            // A database wants to be asked; whatever does not listen is killed after that.
+            groups(|groups| groups.iter().for_each(|group| signal(*group, Signal::INT)));
+            std::thread::sleep(Duration::from_secs(1));
+            groups(|groups| groups.iter().for_each(|group| signal(*group, Signal::KILL)));
+            let began = Instant::now();
+            // A process that is just ending may still write; a second look finds the directory quiet.
+            while std::fs::remove_dir_all(&directory).is_err() && directory.exists() && began.elapsed() < END_WITHIN {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            std::process::exit(130);
+        }
+    });
+    Ok(())
+}
+
+fn groups<T>(with: impl FnOnce(&mut BTreeSet<i32>) -> T) -> T {
+    with(&mut GROUPS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn signal(group: i32, signal: Signal) {
+    // The only failure is that the group has ended.
+    let _ = Pid::from_raw(group).map(|group| kill_process_group(group, signal));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_process_started_ends_with_it() {
+        let mut group = Group::spawn(Command::new("sh").args(["-c", "sleep 600 & exit 0"])).expect("a shell starts");
+        group.child().wait().expect("the shell ends");
+        assert!(group.lives(), "its child is still there");
+        let id = Pid::from_raw(group.id).expect("an id");
+        drop(group);
+        let began = Instant::now();
+        while test_kill_process_group(id).is_ok() {
+            assert!(began.elapsed() < END_WITHIN, "the group has ended");
+            std::thread::yield_now();
+        }
+    }
+}
