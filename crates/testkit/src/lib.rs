@@ -4,3 +4,4 @@ pub mod db;
 pub mod https;
 pub mod skip;
 pub mod wait;
+pub mod world;
