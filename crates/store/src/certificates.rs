@@ -63,27 +63,26 @@ pub fn update(unit: &mut Unit, before: &Certificate, after: &Certificate) {
 
 /// Moves the dates on after an issuance: they are those of the identity that expires first, which the same unit wrote.
 pub fn record_issued(unit: &mut Unit, id: &CertificateId, now: Timestamp) {
-    let first = |column: certificate_identities::Column| {
-        let mut select = Query::select();
-        select
-            .column(column)
-            .from(certificate_identities::Entity)
-            .and_where(certificate_identities::Column::CertificateId.eq(id.as_str()))
-            .and_where(certificate_identities::Column::NotAfter.is_not_null())
-            .order_by(certificate_identities::Column::NotAfter, sea_orm::sea_query::Order::Asc)
-            .limit(1);
-        Expr::SubQuery(None, Box::new(select.into()))
-    };
+    use certificate_identities::{Column as Held, Entity as Identities};
+    let mut earliest = Query::select();
+    earliest.expr(Expr::col(Held::NotAfter).min()).from(Identities).and_where(Held::CertificateId.eq(id.as_str()));
+    let end = || Expr::SubQuery(None, Box::new(earliest.clone().into()));
+    let mut start = Query::select();
+    start
+        .expr(Expr::col(Held::NotBefore).min())
+        .from(Identities)
+        .and_where(Held::CertificateId.eq(id.as_str()))
+        .and_where(Expr::col(Held::NotAfter).eq(end()));
     let mut update = Query::update();
     update
         .table(Entity)
-        .value(Column::NotBefore, first(certificate_identities::Column::NotBefore))
-        .value(Column::NotAfter, first(certificate_identities::Column::NotAfter))
+        .value(Column::NotBefore, Expr::SubQuery(None, Box::new(start.into())))
+        .value(Column::NotAfter, end())
         .value(Column::LastRenewalAt, micros(now))
-        .value(Column::RenewalFailures, 0)
+        .value(Column::RenewalFailures, 0_i64)
         .value(Column::LastRenewalError, Option::<String>::None)
         .value(Column::UpdatedAt, micros(now))
-        .value(Column::Revision, Expr::col(Column::Revision).add(1))
+        .value(Column::Revision, Expr::col(Column::Revision).add(1_i64))
         .and_where(Column::Id.eq(id.as_str()));
     unit.update(update, certctl_db::Guard::one(ENTITY, id));
 }

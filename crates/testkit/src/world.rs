@@ -226,7 +226,10 @@ fn world(db: &TestDb, clock: &Arc<TestClock>, ids: &Arc<TestIds>, engines: &Arc<
         randomness: Arc::new(SystemRandomness) as Arc<dyn Randomness>,
         seal: Arc::new(TestSeal),
         engines: Arc::clone(engines) as Arc<dyn EngineFactory>,
-        catalogue: Catalogue { issuers: certctl_issuers::schemas().to_vec(), targets: certctl_targets::schemas().iter().map(|schema| **schema).collect() },
+        catalogue: Catalogue {
+            issuers: certctl_issuers::schemas().to_vec(),
+            targets: certctl_targets::schemas().iter().map(|schema| **schema).collect(),
+        },
     }
 }
 

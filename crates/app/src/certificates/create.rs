@@ -171,6 +171,7 @@ impl App {
             csr: csr.clone(),
             requested_by: caller.actor.id.clone(),
             job_id: JobId::new(self.ids().ulid()),
+            only_holder: true,
         };
         let start = Start {
             certificate: &checked.certificate,

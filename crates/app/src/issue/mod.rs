@@ -64,11 +64,10 @@ impl From<Error> for Failure {
             Error::Missing { .. } | Error::Denied(_) | Error::Forbidden { .. } | Error::AgentOnly => {
                 Self::new(FailureClass::Config, error.to_string())
             }
-            Error::Unauthenticated { .. }
-            | Error::Conflict { .. }
-            | Error::Stale { .. }
-            | Error::Gone { .. }
-            | Error::Internal { .. } => Self::new(FailureClass::Internal, error.to_string()),
+            Error::Unauthenticated { .. } | Error::Conflict { .. } | Error::Stale { .. } | Error::Gone { .. } => {
+                Self::new(FailureClass::Internal, error.to_string())
+            }
+            Error::Internal { .. } => Self::new(FailureClass::Internal, causes(&error)),
         }
     }
 }
@@ -84,4 +83,15 @@ fn connector_class(error: &ConnectorError) -> FailureClass {
         Class::RollbackFailed => FailureClass::RollbackFailed,
         Class::Internal => FailureClass::Internal,
     }
+}
+
+/// An error with its causes, in one line.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(&format!(": {cause}"));
+        next = cause.source();
+    }
+    text
 }

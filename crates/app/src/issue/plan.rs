@@ -31,6 +31,8 @@ pub(crate) struct Ask {
     pub(crate) csr: Csr,
     pub(crate) requested_by: String,
     pub(crate) job_id: JobId,
+    /// The certificate was created this moment and nobody else holds a key of it.
+    pub(crate) only_holder: bool,
 }
 
 /// An issuance about which nothing is left to decide.

@@ -101,6 +101,7 @@ impl App {
             csr,
             requested_by: facts.payload.requested_by.clone(),
             job_id: facts.job_id.clone(),
+            only_holder: false,
         };
         let mut unit = Unit::new();
         if let Some(approval) = approval {

@@ -54,7 +54,11 @@ impl App {
                 failures: 0,
             },
         );
-        certctl_store::certificates::record_issued(&mut unit, &ask.certificate.id, now);
+        if ask.only_holder {
+            certctl_store::certificates::record_first_issued(&mut unit, &ask.certificate.id, start, end, now);
+        } else {
+            certctl_store::certificates::record_issued(&mut unit, &ask.certificate.id, now);
+        }
         for mapping in mappings {
             let desired = Mapping { desired_version_id: Some(version.id.clone()), failures: 0, ..mapping.clone() };
             self.deployment_enqueue(&mut unit, &desired, &ask.holder, &ask.policy, Some(&ask.job_id), now);
