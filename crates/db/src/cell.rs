@@ -44,6 +44,10 @@ impl From<Value> for Cell {
             Value::TinyUnsigned(value) => Self::Int(value.map(i64::from)),
             Value::SmallUnsigned(value) => Self::Int(value.map(i64::from)),
             Value::Unsigned(value) => Self::Int(value.map(i64::from)),
+            Value::BigUnsigned(None) => Self::Int(None),
+            Value::BigUnsigned(Some(value)) => {
+                i64::try_from(value).map_or(Self::Foreign, |value| Self::Int(Some(value)))
+            }
             Value::String(value) => Self::Text(value.map(Arc::from)),
             Value::Bytes(value) => Self::Bytes(value.map(Arc::from)),
             _ => Self::Foreign,

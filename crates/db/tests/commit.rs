@@ -1,12 +1,10 @@
 //! Units of work on both databases: what a caller is told, and what is stored afterwards.
 
-mod support;
-
 use certctl_db::sea_orm::sea_query::{Expr, ExprTrait, Query};
 use certctl_db::sea_orm::{ActiveModelBehavior, DeriveEntityModel, DeriveRelation, EntityTrait, EnumIter};
 use certctl_db::sea_orm::{ColumnTrait, QueryFilter};
 use certctl_db::{Backend, Change, Db, DbError, Guard, Unit, counter};
-use support::TestDb;
+use certctl_testkit::db::TestDb;
 
 #[expect(unreachable_pub, reason = "the derive writes public items")]
 mod team {

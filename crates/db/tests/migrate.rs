@@ -1,11 +1,9 @@
 //! The migrations runner and the schema it makes, on both databases.
 
-mod support;
-
 use certctl_db::migrate::{MigrateError, MigrationFileError, Migrator, schema};
 use certctl_db::sea_orm::ConnectionTrait;
 use certctl_db::{Backend, Db};
-use support::TestDb;
+use certctl_testkit::db::TestDb;
 
 async fn up_down_and_up_again_give_the_same_schema(db: &Db) {
     let migrator = Migrator::embedded(db.backend());

@@ -1,7 +1,5 @@
 //! The queue on both databases.
 
-mod support;
-
 use certctl_db::sea_orm::ConnectionTrait;
 use certctl_db::{Backend, Db, DbError, Unit};
 use certctl_jobs::lease::{self, Failure, Wait};
@@ -9,7 +7,7 @@ use certctl_jobs::{
     Claim, Cursor, Executor, Filter, Job, JobError, Lease, NewJob, Recovery, State, attempts, claim, claim_for_agent,
     count, enqueue, enqueue_claimed, job, jobs, open_with_key, recover_expired, schedule, stale, unless_open,
 };
-use support::TestDb;
+use certctl_testkit::db::TestDb;
 
 fn new_job(id: &str) -> NewJob {
     NewJob {

@@ -51,7 +51,7 @@ pub fn insert(unit: &mut Unit, profile: &Profile) {
 /// Writes a profile whose stored revision is the one before, and keeps the revision.
 pub fn update(unit: &mut Unit, profile: &Profile) {
     let row = row(profile);
-    unit.change(
+    unit.change_first(
         Change::of::<Entity>("profile", &profile.id)
             .key(Column::Id, row.id)
             .expect(Column::Revision, row.revision - 1)

@@ -21,12 +21,20 @@ impl TestDb {
     /// # Panics
     /// When a server that is there does not do its part.
     pub async fn open(backend: Backend) -> Option<Self> {
-        let this = match backend {
-            Backend::Sqlite => Self::sqlite().await,
-            Backend::Postgres => Self::postgres().await?,
-        };
+        let this = Self::open_empty(backend).await?;
         Migrator::embedded(backend).up(&this.db, 1, "test").await.expect("migrations apply");
         Some(this)
+    }
+
+    /// As [`TestDb::open`], without any table.
+    ///
+    /// # Panics
+    /// When a server that is there does not do its part.
+    pub async fn open_empty(backend: Backend) -> Option<Self> {
+        match backend {
+            Backend::Sqlite => Some(Self::sqlite().await),
+            Backend::Postgres => Self::postgres().await,
+        }
     }
 
     /// Another connection to the same database, as another replica has.

@@ -6,7 +6,7 @@ use certctl_db::{Db, DbError};
 use certctl_domain::certificate::{Certificate, OpenWork, Status};
 use certctl_domain::ids::{AgentId, CertificateId, TargetId};
 use certctl_pki::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SimpleExpr};
+use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, Query, SimpleExpr};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
@@ -282,7 +282,7 @@ fn rank(now: Timestamp) -> SimpleExpr {
         AND j.kind IN ('Issuance', 'Renewal') AND j.completed_at IS NULL)";
     let month = i64::try_from(certctl_domain::certificate::EXPIRING_MAX.as_micros()).unwrap_or(i64::MAX);
     Expr::cust(format!(
-        "CASE WHEN certificates.archived_at IS NOT NULL THEN 0 \
+        "CAST(CASE WHEN certificates.archived_at IS NOT NULL THEN 0 \
          WHEN certificates.revoked_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM certificate_versions v WHERE {valid}) THEN 1 \
          WHEN certificates.not_after <= {at} THEN 2 \
          WHEN certificates.not_after IS NOT NULL AND {open} THEN 3 \
@@ -290,7 +290,7 @@ fn rank(now: Timestamp) -> SimpleExpr {
          WHEN certificates.not_after IS NULL THEN 5 \
          WHEN certificates.not_after - {at} < {month} \
            AND (certificates.not_after - {at}) * 3 < certificates.not_after - COALESCE(certificates.not_before, certificates.created_at) THEN 6 \
-         ELSE 7 END",
+         ELSE 7 END AS BIGINT)",
         valid = valid(now)
     ))
 }
@@ -360,10 +360,10 @@ fn condition(filter: &Filter, now: Timestamp) -> Condition {
     }
     if let Some(text) = &filter.search {
         let pattern = format!("%{}%", text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_"));
-        let like = |column: &str| {
-            Expr::cust_with_values(format!("LOWER(certificates.{column}) LIKE ? ESCAPE '!'"), [pattern.clone()])
+        let like = |column: Column| {
+            Expr::expr(Func::lower(Expr::col((Entity, column)))).like(LikeExpr::new(pattern.clone()).escape('!'))
         };
-        all = all.add(Condition::any().add(like("name")).add(like("common_name")));
+        all = all.add(Condition::any().add(like(Column::Name)).add(like(Column::CommonName)));
     }
     if let Some(agent) = &filter.agent_id {
         let mut mapped = Query::select();
