@@ -1,7 +1,5 @@
 //! Who calls a use case, with what rights and from where. Doors make it; use cases ask it before they act.
 
-use std::collections::BTreeSet;
-
 use certctl_domain::actor::{Actor, ActorType, Person};
 use certctl_domain::audit::{AuditRecord, Event, Origin};
 use certctl_domain::ids::{AgentId, EventId};
@@ -19,7 +17,7 @@ pub struct Caller {
     pub person: Person,
     /// Roles held now.
     pub roles: Vec<Role>,
-    permissions: BTreeSet<Permission>,
+    permissions: Permissions,
     /// The agent, when an agent's credential was used. Such a caller is admitted to agent routes only.
     pub agent_id: Option<AgentId>,
     /// Where the request came from.
@@ -30,7 +28,7 @@ impl Caller {
     /// A caller with the union of the permissions of its roles.
     #[must_use]
     pub fn new(actor: Actor, person: Person, roles: Vec<Role>, origin: Origin) -> Self {
-        let permissions = roles.iter().flat_map(|role| role.permissions()).collect();
+        let permissions = Permissions::of(&roles);
         Self { actor, person, roles, permissions, agent_id: None, origin }
     }
 
@@ -47,15 +45,21 @@ impl Caller {
         Self::new(Actor::system(part), Person::none(), vec![Role::Admin], Origin::default())
     }
 
+    /// The same caller, in another request.
+    pub(crate) fn at(&self, origin: Origin) -> Self {
+        Self { origin, ..self.clone() }
+    }
+
     /// Whether the caller holds a permission.
     #[must_use]
     pub fn holds(&self, permission: Permission) -> bool {
-        self.permissions.contains(&permission)
+        self.permissions.holds(permission)
     }
 
     /// Everything the caller may do.
     pub fn permissions(&self) -> impl Iterator<Item = Permission> {
-        self.permissions.iter().copied()
+        let held = self.permissions;
+        Permission::ALL.iter().copied().filter(move |permission| held.holds(*permission))
     }
 
     /// Admits the caller, or not.
@@ -86,3 +90,23 @@ impl Caller {
         }
     }
 }
+
+/// A set of permissions, one bit each: callers are copied with every request.
+#[derive(Debug, Clone, Copy)]
+struct Permissions(u128);
+
+impl Permissions {
+    fn of(roles: &[Role]) -> Self {
+        Self(roles.iter().flat_map(|role| role.permissions()).fold(0, |set, permission| set | bit(permission)))
+    }
+
+    fn holds(self, permission: Permission) -> bool {
+        self.0 & bit(permission) != 0
+    }
+}
+
+fn bit(permission: Permission) -> u128 {
+    1 << (permission as u32)
+}
+
+const _: () = assert!(Permission::ALL.len() <= 128, "a permission is a bit of a u128");

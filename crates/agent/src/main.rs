@@ -1,7 +1,0 @@
-//! The program `certctl-agent`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    certctl_agent::main_entry()
-}

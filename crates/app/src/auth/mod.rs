@@ -1,0 +1,100 @@
+//! Who may call: API keys, the credentials of agents, and how the first administrator comes in.
+//!
+//! Start at [`Auth::authenticate`]. **Invariant:** a caller exists only as the answer of that function, or as
+//! [`Caller::system`](crate::Caller::system), which no request can reach.
+
+mod authenticate;
+mod certificate;
+mod denied;
+mod secret;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certctl_domain::ids::AgentId;
+use moka::sync::Cache;
+
+pub use authenticate::{ClientCertificate, Presented};
+pub use secret::{KeyDigest, NewSecret, is_damaged};
+
+use crate::caller::Caller;
+use crate::world::App;
+
+/// What decides who may call. Cheap to clone.
+#[derive(Clone)]
+pub struct Auth {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    app: App,
+    /// What keys stand for, no older than [`STALE_AFTER`].
+    known: Cache<KeyDigest, Known>,
+    /// What client certificates stand for, likewise.
+    certificates: Cache<[u8; 32], Known>,
+    /// Denials noted in the last minute.
+    noted: Cache<String, ()>,
+    /// Keys whose use was noted in the last minute.
+    touched: Cache<KeyDigest, ()>,
+}
+
+/// What a credential stands for.
+#[derive(Clone)]
+enum Known {
+    /// A caller, but for where the request came from.
+    Caller(Arc<Caller>),
+    /// An agent that was retired.
+    Retired(AgentId),
+}
+
+impl Auth {
+    /// Decides over the keys and agents of this application.
+    #[must_use]
+    pub fn new(app: App) -> Self {
+        let inner = Inner {
+            app,
+            known: kept_for(STALE_AFTER),
+            certificates: kept_for(STALE_AFTER),
+            noted: kept_for(NOTED_EVERY),
+            touched: kept_for(NOTED_EVERY),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The application whose callers these are.
+    #[must_use]
+    pub fn app(&self) -> &App {
+        &self.inner.app
+    }
+
+    /// Forgets what credentials stand for. Called when a key, a grant or an agent changes here or on another replica.
+    pub fn forget(&self) {
+        self.inner.known.invalidate_all();
+        self.inner.certificates.invalidate_all();
+    }
+
+    /// Hears of such changes on all replicas; runs until dropped.
+    pub async fn watch(&self) {
+        let mut wakes = self.inner.app.db().notifier().subscribe();
+        loop {
+            let wake = wakes.next().await;
+            if wake.topic.is_empty() || wake.topic == certctl_store::keys::CHANGED {
+                self.forget();
+            }
+        }
+    }
+}
+
+fn kept_for<K, V>(time: Duration) -> Cache<K, V>
+where
+    K: std::hash::Hash + Eq + Send + Sync + 'static,
+    V: Clone + Send + Sync + 'static,
+{
+    Cache::builder().max_capacity(ENTRIES_MAX).time_to_live(time).build()
+}
+
+/// A lost wake-up is made good after this.
+const STALE_AFTER: Duration = Duration::from_secs(5);
+/// Denials and uses are written down at most this often.
+const NOTED_EVERY: Duration = Duration::from_secs(60);
+const ENTRIES_MAX: u64 = 20_000;

@@ -1,0 +1,92 @@
+//! A bounded table of keys, in shards. Each shard has a young and an old half: what is used moves to the young one, and when
+//! that is full the old one is dropped whole. So the least recently used keys go first, in constant time.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Mutex;
+
+use super::Count;
+use super::gcra::{Budget, Quota};
+
+/// Keys and their theoretical arrival times.
+pub(crate) struct Keyed {
+    shards: Vec<Mutex<Halves>>,
+    half_max: usize,
+    hasher: RandomState,
+}
+
+#[derive(Default)]
+struct Halves {
+    young: HashMap<(Count, u64), u64>,
+    old: HashMap<(Count, u64), u64>,
+    turned_at: u64,
+}
+
+impl Keyed {
+    /// A table of at most `keys_max` keys.
+    pub(crate) fn new(keys_max: usize) -> Self {
+        let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
+        Self { shards, half_max: (keys_max / SHARDS / 2).max(1), hasher: RandomState::new() }
+    }
+
+    /// The key of a subject; secret per process, so that nobody can aim at a shard or at another's key.
+    pub(crate) fn hash(&self, subject: &(impl Hash + ?Sized)) -> u64 {
+        self.hasher.hash_one(subject)
+    }
+
+    /// Takes one from the budget of a key at `now` nanoseconds.
+    pub(crate) fn take(&self, count: Count, subject: u64, quota: &Quota, now: u64) -> Budget {
+        let shard = &self.shards[usize::try_from(subject).unwrap_or_default() % SHARDS];
+        let mut halves = shard.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let key = (count, subject);
+        let kept = match halves.young.get(&key) {
+            Some(arrival) => Some(*arrival),
+            None => halves.old.remove(&key),
+        };
+        let (next, budget) = quota.take(kept, now);
+        if halves.young.len() >= self.half_max || now > halves.turned_at + IDLE_NS.max(quota.window_ns()) {
+            let full = std::mem::take(&mut halves.young);
+            halves.old = full;
+            halves.turned_at = now;
+        }
+        halves.young.insert(key, next);
+        budget
+    }
+
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.lock().map_or(0, |halves| halves.young.len() + halves.old.len())).sum()
+    }
+}
+
+const SHARDS: usize = 32;
+/// A key idle for one to two of these is forgotten.
+const IDLE_NS: u64 = 3_600 * 1_000_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_stays_within_its_size_and_keeps_the_busy() {
+        let keyed = Keyed::new(6_400);
+        let quota = Quota::per_minute(5).unwrap();
+        let busy = keyed.hash("busy");
+        for now in 0..100_000u64 {
+            keyed.take(Count::Address, keyed.hash(&now), &quota, now);
+            let budget = keyed.take(Count::Address, busy, &quota, now);
+            assert_eq!(budget.retry_after_secs.is_none(), now < 5, "request {now}");
+        }
+        assert!(keyed.len() <= 6_400, "{}", keyed.len());
+    }
+
+    #[test]
+    fn one_surface_does_not_use_up_another() {
+        let keyed = Keyed::new(100);
+        let quota = Quota::per_minute(1).unwrap();
+        let key = keyed.hash("192.0.2.1");
+        assert_eq!(keyed.take(Count::Bootstrap, key, &quota, 0).retry_after_secs, None);
+        assert_eq!(keyed.take(Count::Register, key, &quota, 0).retry_after_secs, None);
+        assert!(keyed.take(Count::Register, key, &quota, 0).retry_after_secs.is_some());
+    }
+}
