@@ -2,4 +2,6 @@
 
 use certctl_pki::*;
 
-libfuzzer_sys::fuzz_target!(|text: &str| assert!(Serial::from_hex(text).map_or(true, |one| Serial::from_hex(&one.to_hex()) == Ok(one))));
+libfuzzer_sys::fuzz_target!(|text: &str| assert!(
+    Serial::from_hex(text).map_or(true, |one| Serial::from_hex(&one.to_hex()) == Ok(one))
+));

@@ -1,0 +1,113 @@
+//! Asks for work and hands it out.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use certctl_wire::{JobStatus, JobType, WorkItem};
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::{
+    clock::Backoff,
+    deployment,
+    journal::{Event, Work},
+    request,
+    runtime::Runtime,
+    step::Step,
+};
+
+/// Asks until the agent stops. Only as much is asked for as there are hands free.
+pub(crate) async fn poll(runtime: &Arc<Runtime>) {
+    let mut backoff = Backoff::new(Duration::from_secs(1), runtime.poll_interval);
+    loop {
+        // Held only to wait for a free hand: each job takes its own slot.
+        let free = tokio::select! {
+            permit = runtime.slots.acquire() => permit.is_ok(),
+            () = runtime.stop.cancelled() => return,
+        };
+        if !free {
+            return;
+        }
+        let asked = Instant::now();
+        let answer = tokio::select! {
+            answer = runtime.link.work(LONG_POLL) => answer,
+            () = runtime.stop.cancelled() => return,
+        };
+        let pause = match answer {
+            Ok(work) => {
+                backoff.reset();
+                let empty = work.jobs.is_empty();
+                work.jobs.into_iter().for_each(|item| begin(runtime, item));
+                // A server that does not wait is not asked in a tight loop.
+                (empty && asked.elapsed() < BREATH).then_some(BREATH)
+            }
+            Err(error) => {
+                let pause = error_pause(&error, &mut backoff);
+                tracing::warn!(%error, "the question for work failed; asking again in {} ms", pause.as_millis());
+                Some(pause)
+            }
+        };
+        if let Some(pause) = pause
+            && !runtime.sleep(pause).await
+        {
+            return;
+        }
+    }
+}
+
+fn error_pause(error: &certctl_client::Error, backoff: &mut Backoff) -> Duration {
+    let asked = match error {
+        certctl_client::Error::Refused { retry_after, .. } => *retry_after,
+        certctl_client::Error::Option { .. }
+        | certctl_client::Error::Unreachable { .. }
+        | certctl_client::Error::Unreadable { .. }
+        | certctl_client::Error::TooLarge { .. } => None,
+    };
+    backoff.next().max(asked.unwrap_or_default())
+}
+
+/// Starts one job, unless it is under way already: an answer that was lost and given again names the same work.
+fn begin(runtime: &Arc<Runtime>, item: WorkItem) {
+    let work = Work { job: item.id.clone(), epoch: item.lease_epoch };
+    if !runtime.take_up(&work) {
+        tracing::debug!(job.id = work.job, "already under way");
+        return;
+    }
+    let received = Event::Received {
+        kind: item.r#type.to_string(),
+        certificate: item.certificate_id.clone(),
+        target: item.target_id.clone(),
+    };
+    runtime.journal.note(&work, received);
+    Step::JobReceived.passed();
+    // Taken here and not by the job, so that the next question sees how many hands are left.
+    let slot = runtime.slots.clone().try_acquire_owned().ok();
+    let runtime = runtime.clone();
+    runtime.clone().jobs.spawn(async move {
+        Box::pin(carry_out(&runtime, slot, work.clone(), item)).await;
+        runtime.put_down(&work);
+    });
+}
+
+async fn carry_out(runtime: &Arc<Runtime>, slot: Option<OwnedSemaphorePermit>, work: Work, item: WorkItem) {
+    let _slot = match slot {
+        Some(slot) => Some(slot),
+        None => runtime.slots.clone().acquire_owned().await.ok(),
+    };
+    // Work that was taken but not begun when the agent stops is left to its lease.
+    if runtime.stop.is_cancelled() {
+        return;
+    }
+    match (item.r#type, item.status) {
+        (JobType::Deployment, _) => deployment::carry_out(runtime, work, item).await,
+        (JobType::Issuance | JobType::Renewal, JobStatus::AwaitingCsr) => request::carry_out(runtime, work, item).await,
+        (JobType::Issuance | JobType::Renewal | JobType::Validation, _) => {
+            tracing::warn!(job.id = work.job, kind = %item.r#type, status = %item.status, "this agent does no such work");
+        }
+    }
+}
+
+/// How long the server may hold the question.
+const LONG_POLL: Duration = Duration::from_secs(25);
+const BREATH: Duration = Duration::from_secs(1);

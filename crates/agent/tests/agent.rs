@@ -1,0 +1,275 @@
+//! The whole agent against a server that keeps what it was told.
+
+#[expect(unreachable_pub, reason = "shared with the crash test")]
+mod support;
+
+use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, time::Duration};
+
+use certctl_agent::Config;
+use certctl_pki::San;
+use support::{CERTIFICATE, Server, names};
+use tokio::{sync::oneshot, task::JoinHandle};
+
+/// An agent under way.
+struct Running {
+    stop: oneshot::Sender<()>,
+    ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Running {
+    async fn stop(self) -> anyhow::Result<()> {
+        let _ = self.stop.send(());
+        tokio::time::timeout(Duration::from_secs(10), self.ended).await.expect("the agent ends").expect("no panic")
+    }
+}
+
+fn config(vars: Vec<(String, String)>) -> Config {
+    let (config, warnings) = Config::read(vars);
+    assert_eq!(warnings, Vec::<String>::new());
+    config.unwrap_or_else(|problems| panic!("{problems:?}"))
+}
+
+fn start(server: &Server) -> Running {
+    start_with(server.vars())
+}
+
+fn start_with(vars: Vec<(String, String)>) -> Running {
+    let (stop, stopped) = oneshot::channel();
+    let ended = tokio::spawn(Box::pin(certctl_agent::run(config(vars), async {
+        let _ = stopped.await;
+    })));
+    Running { stop, ended }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_asked_for_installed_and_reported() {
+    let server = Server::start().await;
+    server.ask_for_certificate("job_1");
+    let agent = start(&server);
+    server.wait_until("deployed", |world| world.result("job_1_deploy").is_some()).await;
+    agent.stop().await.expect("clean end");
+
+    let report = server.result("job_1_deploy").expect("report");
+    assert_eq!((report.status.as_str(), report.error), ("Completed", None));
+    let result = report.result.expect("result");
+    assert_eq!(result.outcome, "deployed");
+    let leaf = server.installed().expect("installed");
+    assert_eq!(result.deployed_fingerprint, Some(leaf.fingerprint_sha256()));
+    let steps: BTreeSet<_> = result.steps.iter().map(|step| step.name.as_str()).collect();
+    assert!(steps.contains("rename") && steps.contains("reload"), "{steps:?}");
+
+    // The key is where it belongs, for the agent alone, and marked as the one in use.
+    let dir = server.path("keys").join(CERTIFICATE);
+    let spki = leaf.public_key().spki_sha256_hex();
+    let there: BTreeSet<_> = names(&dir).into_iter().collect();
+    assert_eq!(there, [format!("{spki}.key"), "current".to_owned(), "keys.json".to_owned()].into());
+    let mode = |path: &std::path::Path| fs::metadata(path).expect("file").permissions().mode() & 0o7777;
+    assert_eq!((mode(&dir), mode(&dir.join(format!("{spki}.key")))), (0o700, 0o600));
+    let current = fs::read_link(dir.join("current")).expect("link");
+    assert_eq!(current.to_str(), Some(format!("{spki}.key").as_str()));
+    assert_eq!(fs::read_to_string(server.path("live/key.pem")).ok(), server.current_key());
+    assert_eq!(mode(&server.path("state/identity.json")), 0o600);
+    assert!(server.world().heartbeats >= 1);
+    assert!(!server.world().by_key, "the certificate speaks, not the key");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn renewals_keep_the_key_before_and_remove_older_ones() {
+    let server = Server::start().await;
+    let agent = start(&server);
+    for job in ["job_1", "job_2", "job_3"] {
+        server.ask_for_certificate(job);
+        let deploy = format!("{job}_deploy");
+        server.wait_until(&deploy, |world| world.result(&deploy).is_some()).await;
+    }
+    agent.stop().await.expect("clean end");
+    let keys: Vec<_> = server.world().requests.iter().map(spki).collect();
+    let kept = names(&server.path("keys").join(CERTIFICATE));
+    assert_eq!(keys.len(), 3);
+    for (key, stays) in keys.iter().zip([false, true, true]) {
+        assert_eq!(kept.contains(&format!("{key}.key")), stays, "{key}");
+    }
+    assert_eq!(server.installed().expect("leaf").public_key().spki_sha256_hex(), keys[2]);
+}
+
+fn spki(ask: &certctl_wire::CsrSubmit) -> String {
+    certctl_pki::Csr::parse_pem(&ask.csr_pem).expect("request").public_key().spki_sha256_hex()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_answers_are_asked_for_again_with_the_same_key() {
+    let server = Server::start().await;
+    server.world().lost.extend([("register", 3), ("csr", 3), ("certificate", 1), ("status", 1), ("work", 1)]);
+    server.ask_for_certificate("job_1");
+    let agent = start(&server);
+    let done = |world: &support::World| {
+        world.requests.len() >= 4 && world.result("job_1_deploy").is_some_and(|report| report.status == "Completed")
+    };
+    server.wait_until("deployed", done).await;
+    agent.stop().await.expect("clean end");
+    let world = server.world();
+    let distinct = |texts: Vec<&String>| texts.into_iter().collect::<BTreeSet<_>>().len();
+    assert!(world.registrations.len() >= 4);
+    assert_eq!(distinct(world.registrations.iter().map(|ask| &ask.csr_pem).collect()), 1);
+    assert_eq!(distinct(world.requests.iter().map(|ask| &ask.csr_pem).collect()), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_result_is_reported_by_the_next_run_when_this_one_cannot() {
+    let server = Server::start().await;
+    server.world().results_refused = true;
+    server.ask_for_certificate("job_1");
+    let agent = start(&server);
+    let begun = |world: &support::World| world.reports.iter().any(|(job, _)| job == "job_1_deploy");
+    server.wait_until("begun", begun).await;
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while !fs::read_to_string(server.path("state/journal.jsonl")).is_ok_and(|text| text.contains("\"result\"")) {
+        assert!(std::time::Instant::now() < deadline, "the result never reached the journal");
+        tokio::task::yield_now().await;
+    }
+    agent.stop().await.expect("clean end");
+    assert_eq!(server.result("job_1_deploy"), None);
+
+    server.world().results_refused = false;
+    let agent = start(&server);
+    server.wait_until("reported", |world| world.result("job_1_deploy").is_some()).await;
+    agent.stop().await.expect("clean end");
+    assert_eq!(server.result("job_1_deploy").expect("report").status, "Completed");
+    assert_eq!(server.world().registrations.len(), 1, "the identity is kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_proxy_drops_the_certificate_the_key_speaks() {
+    let server = Server::start().await;
+    server.world().only_by_key = true;
+    server.ask_for_certificate("job_1");
+    let agent = start(&server);
+    server.wait_until("deployed", |world| world.result("job_1_deploy").is_some()).await;
+    assert!(server.world().by_key);
+    agent.stop().await.expect("clean end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_is_renewed_at_two_thirds_and_when_it_expired() {
+    for (life, expired) in [(85, false), (30, true)] {
+        let server = Server::start().await;
+        // The certificate begins 60 s ago: of 85 s two thirds are over, and 30 s are over altogether.
+        server.world().identity_life = Duration::from_secs(life);
+        server.world().only_by_key = expired;
+        server.world().lost.insert("identity", 1);
+        let agent = start(&server);
+        let renewed = |world: &support::World| !world.renewals.is_empty() && world.heartbeats > 0;
+        server.wait_until("renewed", renewed).await;
+        assert_eq!(server.world().by_key, expired);
+        agent.stop().await.expect("clean end");
+        let renewals = server.world().renewals.iter().map(|ask| ask.csr_pem.clone()).collect::<BTreeSet<_>>();
+        assert_eq!(renewals.len(), 1, "a lost answer is asked for with the same key");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_retired_agent_ends_by_itself_without_an_error() {
+    let server = Server::start().await;
+    let agent = start(&server);
+    server.wait_until("alive", |world| world.heartbeats > 0).await;
+    server.world().retired = true;
+    let ended = tokio::time::timeout(Duration::from_secs(10), agent.ended).await;
+    ended.expect("it ends").expect("no panic").expect("no error");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_for_other_names_is_not_installed() {
+    let server = Server::start().await;
+    server.world().other_names = Some(vec![San::parse("other.example").expect("name")]);
+    server.ask_for_certificate("job_1");
+    let agent = start(&server);
+    server.wait_until("refused", |world| world.result("job_1_deploy").is_some()).await;
+    agent.stop().await.expect("clean end");
+    let report = server.result("job_1_deploy").expect("report");
+    assert_eq!(report.status, "Failed");
+    assert_eq!(report.error.as_deref(), Some("the certificate is for other.example, and a.example was asked for"));
+    assert_eq!(report.result.expect("result").error_class.as_deref(), Some("rejected"));
+    assert!(server.installed().is_none());
+    assert!(server.current_key().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_policy_forbids_fails_naming_the_policy() {
+    let server = Server::start().await;
+    let vars = server.vars();
+    fs::write(server.path("policy.toml"), "").expect("policy");
+    server.ask_for_certificate("job_1");
+    let agent = start_with(vars);
+    server.wait_until("refused", |world| world.result("job_1_deploy").is_some()).await;
+    agent.stop().await.expect("clean end");
+    let report = server.result("job_1_deploy").expect("report");
+    assert!(report.error.as_deref().is_some_and(|error| error.contains("policy.toml")), "{report:?}");
+    assert_eq!(report.result.expect("result").error_class.as_deref(), Some("config"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_admits_nobody_is_an_error_and_so_is_none() {
+    let server = Server::start().await;
+    let with = |token: &str| {
+        let mut vars = server.vars();
+        vars.retain(|(name, _)| name != "CERTCTL_AGENT_BOOTSTRAP_TOKEN");
+        vars.push(("CERTCTL_AGENT_BOOTSTRAP_TOKEN".to_owned(), token.to_owned()));
+        vars
+    };
+    for (token, says) in [("wrong", "does not admit this agent"), ("", "no token to get one")] {
+        let error = Box::pin(certctl_agent::run(config(with(token)), std::future::pending())).await;
+        let error = format!("{:#}", error.expect_err("not admitted"));
+        assert!(error.contains(says), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_agents_on_one_state_directory_are_one_too_many() {
+    let server = Server::start().await;
+    let agent = start(&server);
+    server.wait_until("alive", |world| world.heartbeats > 0).await;
+    let second = Box::pin(certctl_agent::run(config(server.vars()), std::future::pending())).await;
+    let error = second.expect_err("refused").to_string();
+    assert!(error.contains("another agent runs on") && error.contains("CERTCTL_AGENT_STATE_DIR"), "{error}");
+    agent.stop().await.expect("clean end");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_agent_of_the_older_kind_brings_its_id_and_key() {
+    let server = Server::start().await;
+    server.world().only_by_key = true;
+    let mut vars = server.vars();
+    vars.retain(|(name, _)| name != "CERTCTL_AGENT_BOOTSTRAP_TOKEN");
+    vars.push(("CERTCTL_AGENT_ID".to_owned(), "agt_1".to_owned()));
+    vars.push(("CERTCTL_API_KEY".to_owned(), support::API_KEY.to_owned()));
+    let agent = start_with(vars);
+    server.wait_until("alive", |world| world.heartbeats > 0).await;
+    agent.stop().await.expect("clean end");
+    assert!(server.world().registrations.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_looks_at_both_sides_and_changes_nothing() {
+    let server = Server::start().await;
+    let examine = async |vars: Vec<(String, String)>| {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_certctl-agent"));
+        let seen = command.arg("doctor").env_clear().envs(vars).output().await.expect("doctor");
+        (seen.status.code(), String::from_utf8(seen.stdout).expect("text"))
+    };
+    let (code, text) = examine(server.vars()).await;
+    assert_eq!(code, Some(0), "{text}");
+    for line in ["ok       policy", "ok       identity: none yet", "ok       TLS", "X25519MLKEM768", "answered 200"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(server.world().registrations.is_empty());
+
+    let mut vars = server.vars();
+    vars.push(("CERTCTL_SERVER_URL".to_owned(), "https://127.0.0.1:1".to_owned()));
+    vars.retain(|(name, _)| name != "CERTCTL_AGENT_BOOTSTRAP_TOKEN");
+    fs::set_permissions(server.path("policy.toml"), fs::Permissions::from_mode(0o666)).expect("mode");
+    let (code, text) = examine(vars).await;
+    assert_eq!(code, Some(20), "{text}");
+    for line in ["finding  policy", "chmod go-w", "finding  identity: none yet and no token", "finding  connection"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
