@@ -1,40 +1,37 @@
-//! Writes every generated file of the repository, or holds them against what would be written.
+//! Writes every generated file of the checkout, or holds them against what would be written. `cargo xtask generate` calls it.
 
 #![expect(clippy::print_stdout, reason = "a task speaks to the person who runs it")]
 
-use std::path::Path;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+use certctl_tests::generate::FILES;
+use clap::Parser;
 
-/// Path below the root, and content.
-type Generated = (&'static str, fn() -> String);
-
-/// Everything that is generated.
-const FILES: &[Generated] = &[("docs/reference/permissions.txt", certctl_domain::permission::matrix)];
+/// Writes every generated file.
+#[derive(Parser)]
+struct Arguments {
+    /// Root of the checkout.
+    root: PathBuf,
+    /// Write nothing; fail on a difference.
+    #[arg(long)]
+    check: bool,
+}
 
 fn main() -> Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let root = arguments.next().context("the root of the checkout is the first argument")?;
-    let check = arguments.next().as_deref() == Some("--check");
-    let mut differing = Vec::new();
-    for (path, content) in FILES {
-        let file = Path::new(&root).join(path);
-        let wanted = content();
-        let present = std::fs::read_to_string(&file).unwrap_or_default();
-        if present == wanted {
-            continue;
+    let Arguments { root, check } = Arguments::parse();
+    if check {
+        let differing: Vec<String> = FILES.iter().filter_map(|file| file.difference(&root)).collect();
+        if !differing.is_empty() {
+            bail!("not what the code says; run `cargo xtask generate` and commit:\n{}", differing.join("\n"));
         }
-        if check {
-            differing.push(*path);
-            continue;
+        println!("generate: {} files, all true", FILES.len());
+        return Ok(());
+    }
+    for file in FILES {
+        if file.write(&root)? {
+            println!("wrote {}", file.path);
         }
-        std::fs::create_dir_all(file.parent().context("a file lies in a directory")?)?;
-        std::fs::write(&file, wanted)?;
-        println!("wrote {path}");
     }
-    if !differing.is_empty() {
-        bail!("these differ from the code; run cargo xtask generate and commit them: {}", differing.join(", "));
-    }
-    println!("generate: {} files, all true", FILES.len());
     Ok(())
 }
