@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a task speaks to the person who runs it")]
 
 mod bench;
+mod build;
 mod generate;
 mod layers;
 mod process;

@@ -1,13 +1,13 @@
 //! Building once what the tests run: the programs as they ship, the same programs with failpoints, the test programs.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Workspace;
 use super::suite::Suite;
+use crate::build::{self, Built};
 
 /// The cargo feature that holds failpoints; no default and no release build has it.
 const FAULTS: &str = "faults";
@@ -15,27 +15,20 @@ const FAULTS: &str = "faults";
 /// Builds everything and puts it where the user who runs the tests can reach it.
 pub(crate) fn build(space: &Workspace, source: &Path) -> Result<Vec<Suite>> {
     let rooms = Rooms::read(source)?;
-    let mut shipped = vec!["build".to_owned()];
-    for (package, program) in &rooms.programs {
-        shipped.extend(["--package".to_owned(), package.clone(), "--bin".to_owned(), program.clone()]);
-    }
-    if !rooms.programs.is_empty() {
-        place(&programs(&cargo_json(source, &shipped)?), &space.programs())?;
-    }
-    let mut all = ["build", "--workspace", "--bins", "--tests"].map(str::to_owned).to_vec();
-    if !rooms.faults.is_empty() {
-        all.extend(["--features".to_owned(), rooms.faults.join(",")]);
-    }
-    let messages = cargo_json(source, &all)?;
-    let names: Vec<&str> = rooms.programs.iter().map(|(_, program)| program.as_str()).collect();
-    let mut with_faults = programs(&messages);
-    with_faults.retain(|path| path.file_name().is_some_and(|name| names.iter().any(|program| name == *program)));
-    place(&with_faults, &space.programs().join(FAULTS))?;
+    place(rooms.shipped(&build::programs(source, &[])?), &space.programs())?;
 
-    let mut suites: Vec<Suite> = messages.iter().filter_map(suite).collect();
+    let features = rooms.faults.join(",");
+    let mut all = vec!["--workspace", "--bins", "--tests"];
+    if !features.is_empty() {
+        all.extend(["--features", &features]);
+    }
+    let built = build::build(source, &all)?;
+    place(rooms.shipped(&built), &space.programs().join(FAULTS))?;
+
+    let mut suites: Vec<Suite> = built.messages().iter().filter_map(suite).collect();
     let reachable = space.programs().join("suites");
     for suite in &mut suites {
-        place(std::slice::from_ref(&suite.program), &reachable)?;
+        place([suite.program.clone()], &reachable)?;
         suite.program = reachable.join(suite.program.file_name().context("a program has a name")?);
     }
     suites.push(Suite::documentation(source, &rooms.faults));
@@ -46,8 +39,8 @@ pub(crate) fn build(space: &Workspace, source: &Path) -> Result<Vec<Suite>> {
 
 /// What the workspace builds.
 struct Rooms {
-    /// Package and program of everything that ships.
-    programs: Vec<(String, String)>,
+    /// Names of the programs that ship.
+    programs: Vec<String>,
     /// `package/faults` for every package with failpoints.
     faults: Vec<String>,
 }
@@ -69,20 +62,19 @@ impl Rooms {
             let ships = package["manifest_path"].as_str().is_some_and(|path| path.contains("/crates/"));
             let targets = package["targets"].as_array().into_iter().flatten();
             for target in targets.filter(|target| ships && target["kind"][0] == "bin") {
-                rooms.programs.push((name.to_owned(), target["name"].as_str().unwrap_or_default().to_owned()));
+                rooms.programs.push(target["name"].as_str().unwrap_or_default().to_owned());
             }
         }
         Ok(rooms)
     }
-}
 
-/// Executables that are not test programs.
-fn programs(messages: &[Value]) -> Vec<PathBuf> {
-    messages
-        .iter()
-        .filter(|message| message["profile"]["test"] == Value::Bool(false))
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .collect()
+    /// Of what was built, that which ships.
+    fn shipped<'a>(&'a self, built: &'a Built) -> impl Iterator<Item = PathBuf> + 'a {
+        let ships = |path: &PathBuf| {
+            path.file_name().is_some_and(|name| self.programs.iter().any(|program| name == program.as_str()))
+        };
+        built.programs().filter(ships)
+    }
 }
 
 fn suite(message: &Value) -> Option<Suite> {
@@ -102,29 +94,15 @@ fn suite(message: &Value) -> Option<Suite> {
 }
 
 /// Links programs into a directory, or copies them there from another file system.
-fn place(programs: &[PathBuf], directory: &Path) -> Result<()> {
+fn place(programs: impl IntoIterator<Item = PathBuf>, directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory)?;
     for program in programs {
         let to = directory.join(program.file_name().context("a program has a name")?);
-        if std::fs::hard_link(program, &to).is_err() {
-            std::fs::copy(program, &to).with_context(|| format!("copying {}", program.display()))?;
+        if std::fs::hard_link(&program, &to).is_err() {
+            std::fs::copy(&program, &to).with_context(|| format!("copying {}", program.display()))?;
         }
     }
     Ok(())
-}
-
-fn cargo_json(source: &Path, arguments: &[String]) -> Result<Vec<Value>> {
-    let output = crate::cargo()
-        .current_dir(source)
-        .args(arguments)
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()
-        .context("starting cargo")?;
-    if !output.status.success() {
-        bail!("cargo {} failed", arguments.join(" "));
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
 }
 
 impl Suite {
@@ -134,10 +112,9 @@ impl Suite {
         if !faults.is_empty() {
             arguments.extend(["--features".to_owned(), faults.join(",")]);
         }
-        let cargo: Command = crate::cargo();
         Self {
             name: "documentation".to_owned(),
-            program: PathBuf::from(cargo.get_program()),
+            program: PathBuf::from(crate::cargo().get_program()),
             directory: source.to_path_buf(),
             arguments,
         }
