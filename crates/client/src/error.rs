@@ -70,6 +70,30 @@ pub enum Unreachable {
     Broken(String),
 }
 
+/// Why a TLS handshake failed, as far as somebody can do something about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsTrouble {
+    /// The chain leads to no authority that is trusted.
+    UnknownIssuer,
+    /// The certificate is for another name.
+    Name,
+    /// The certificate is over, or not valid yet.
+    Dates,
+    /// The certificate is not the pinned one.
+    Pin,
+    /// The server does not accept our certificate, or wants one.
+    ClientCertificate,
+    /// Anything else.
+    Other,
+}
+
+/// The server presented something else than what was pinned.
+#[derive(Debug, thiserror::Error)]
+#[error("the server presents sha256:{presented}, which is not the pinned certificate or key")]
+pub(crate) struct PinMismatch {
+    pub(crate) presented: String,
+}
+
 /// What an error means to whoever called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
@@ -143,6 +167,15 @@ fn said(problem: &Problem) -> &str {
 }
 
 impl Unreachable {
+    /// Why the TLS handshake failed, if it did.
+    #[must_use]
+    pub fn tls_trouble(&self) -> Option<TlsTrouble> {
+        match self {
+            Self::Tls(error) => Some(tls_trouble(error)),
+            Self::Dns(_) | Self::Connect(_) | Self::Timeout(_) | Self::Broken(_) => None,
+        }
+    }
+
     /// Finds the cause in the chain of a transport error.
     pub(crate) fn from_transport(error: &reqwest::Error, timeout: Duration) -> Self {
         if let Some(tls) = find::<rustls::Error>(error) {
@@ -156,6 +189,32 @@ impl Unreachable {
         }
         let text = innermost(error);
         if error.is_connect() { Self::Connect(text) } else { Self::Broken(text) }
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "enums of rustls that grow; only some cases have a remedy")]
+fn tls_trouble(error: &rustls::Error) -> TlsTrouble {
+    use rustls::{AlertDescription, CertificateError};
+    match error {
+        rustls::Error::InvalidCertificate(cause) => match cause {
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => TlsTrouble::UnknownIssuer,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => TlsTrouble::Name,
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. } => TlsTrouble::Dates,
+            CertificateError::Other(other) if other.0.is::<PinMismatch>() => TlsTrouble::Pin,
+            _ => TlsTrouble::Other,
+        },
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA,
+        ) => TlsTrouble::ClientCertificate,
+        _ => TlsTrouble::Other,
     }
 }
 

@@ -18,7 +18,7 @@ mod transport;
 
 pub use client::Client;
 pub use diagnose::{Handshake, HttpProbe};
-pub use error::{Class, Error, Unreachable};
+pub use error::{Class, Error, TlsTrouble, Unreachable};
 pub use options::{Credentials, Identity, Options, Pin, Roots};
 pub use query::Query;
 pub use retry::RetryPolicy;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use secrecy::ExposeSecret;
 
+use crate::error::PinMismatch;
 use crate::options::{Identity, Options, Pin, Roots};
 use crate::{Credentials, Error};
 
@@ -135,9 +136,8 @@ impl ServerCertVerifier for Pinned {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         if !self.matches(leaf)? {
-            let message =
-                format!("the server presents sha256:{}, which is not the pinned one", hex::encode(sha256(leaf)));
-            return Err(rustls::Error::General(message));
+            let mismatch = PinMismatch { presented: hex::encode(sha256(leaf)) };
+            return Err(CertificateError::Other(OtherError(Arc::new(mismatch))).into());
         }
         match &self.chain {
             Some(chain) => chain.verify_server_cert(leaf, intermediates, name, ocsp, now),
