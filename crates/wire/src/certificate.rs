@@ -271,3 +271,22 @@ pub struct DeployAnswer {
     #[serde(default)]
     pub job_ids: Vec<String>,
 }
+
+/// Answer of `POST /api/v1/certificates`: the record alone, or with what was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(untagged)]
+pub enum CertificateCreated {
+    /// With `issue=true`.
+    Issue(Box<IssueAnswer>),
+    /// Without.
+    Record(Box<Certificate>),
+}
+
+request! {
+    /// Body of `PUT /api/v1/certificates/{id}/targets`.
+    TargetsSet {
+        /// All targets of the certificate; required.
+        target_ids: Vec<String>,
+    }
+}

@@ -48,8 +48,8 @@ pub use auth::{
 };
 pub use body::{Body, is_known};
 pub use certificate::{
-    Certificate, CertificateCreate, CertificateStatus, CertificateUpdate, CertificateVersion, Deploy, DeployAnswer,
-    IssueAnswer, NEVER, Renew, RenewAnswer, RenewalState,
+    Certificate, CertificateCreate, CertificateCreated, CertificateStatus, CertificateUpdate, CertificateVersion,
+    Deploy, DeployAnswer, IssueAnswer, NEVER, Renew, RenewAnswer, RenewalState, TargetsSet,
 };
 pub use deployment::{Deployment, Deployments, MappingState, VerifyStatus};
 pub use enrollment::{EnrollmentToken, EnrollmentTokenCreate, EnrollmentTokenCreated};

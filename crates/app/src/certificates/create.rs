@@ -12,10 +12,11 @@ use certctl_domain::permission::Permission;
 use certctl_domain::policy::RenewalPolicy;
 use certctl_domain::profile::Profile;
 use certctl_domain::refusal::{Refusal, Refusals};
+use certctl_domain::renewal;
 use certctl_domain::spec::check_names;
 use certctl_domain::target::{Mapping, Target};
 use certctl_jobs::State;
-use certctl_pki::{Csr, San};
+use certctl_pki::{Csr, San, Timestamp};
 
 use super::renew::{Start, job_key, new_job};
 use crate::caller::Caller;
@@ -64,6 +65,8 @@ pub struct Created {
     pub version: Option<Version>,
     /// The job that makes it, when one was asked for.
     pub job_id: Option<JobId>,
+    /// When it is renewed by itself.
+    pub renew_at: Option<Timestamp>,
 }
 
 /// A new certificate whose references exist and whose names are allowed.
@@ -97,7 +100,7 @@ impl App {
             );
         }
         self.certificate_commit(&checked, unit).await?;
-        Ok(Created { certificate: checked.certificate, version: None, job_id: None })
+        Ok(Created { certificate: checked.certificate, version: None, job_id: None, renew_at: None })
     }
 
     /// Creates the record and asks for the certificate in one unit of work. With a CSR it is signed before this returns,
@@ -146,7 +149,7 @@ impl App {
             first.get_or_insert(job);
         }
         self.certificate_commit(&checked, unit).await?;
-        Ok(Created { certificate: checked.certificate, version: None, job_id: first })
+        Ok(Created { certificate: checked.certificate, version: None, job_id: first, renew_at: None })
     }
 
     async fn certificate_issue_external(&self, caller: &Caller, checked: Checked) -> Result<Created> {
@@ -207,12 +210,20 @@ impl App {
         match self.issuance_sign(&plan, &lease, caller).await {
             Ok(version) => {
                 let certificate = certctl_store::certificates::after_issue(checked.certificate, &version, self.now());
-                Ok(Created { certificate, version: Some(version), job_id: Some(plan.ask.job_id) })
+                let dates = version.not_before.zip(version.not_after);
+                let renew_at =
+                    dates.and_then(|(start, end)| renewal::planned(&certificate.id, start, end, &checked.policy));
+                Ok(Created { certificate, version: Some(version), job_id: Some(plan.ask.job_id), renew_at })
             }
             // The intent is on record and leased: the runner takes over when the lease ends.
             Err(failure) => {
                 tracing::warn!(job.id = %plan.ask.job_id, "signing {} was postponed: {}", checked.certificate.id, failure.message);
-                Ok(Created { certificate: checked.certificate, version: None, job_id: Some(plan.ask.job_id) })
+                Ok(Created {
+                    certificate: checked.certificate,
+                    version: None,
+                    job_id: Some(plan.ask.job_id),
+                    renew_at: None,
+                })
             }
         }
     }

@@ -9,6 +9,7 @@ mod targets;
 mod update;
 mod why;
 
+pub use certctl_store::certificates::{After, Filter, Page, Sort, Total};
 pub use create::{Created, NewCertificate};
 pub use deploy::Deployment;
 pub use list::{CertificateView, Certificates, Versions};

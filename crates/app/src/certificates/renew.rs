@@ -198,12 +198,12 @@ impl App {
             let version = certctl_store::versions::issued_of_job(self.db(), &job).await?;
             if let Some(version) = version {
                 let certificate = certctl_store::certificates::after_issue(certificate, &version, self.now());
-                return Ok(Created { certificate, version: Some(version), job_id: Some(job) });
+                return Ok(Created { certificate, version: Some(version), job_id: Some(job), renew_at: None });
             }
             let state = certctl_jobs::job(self.db(), job.as_str()).await?.map(|job| job.state);
             let works = matches!(state, Some(State::Pending | State::Claimed | State::Running));
             if !works || tokio::time::timeout_at(deadline, wakes.next()).await.is_err() {
-                return Ok(Created { certificate, version: None, job_id: Some(job) });
+                return Ok(Created { certificate, version: None, job_id: Some(job), renew_at: None });
             }
         }
     }
