@@ -98,7 +98,9 @@ impl Problem {
         Self::bug()
     }
 
-    pub(crate) fn bug() -> Self {
+    /// A defect of ours without a cause to log: 500.
+    #[must_use]
+    pub fn bug() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
