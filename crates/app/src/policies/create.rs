@@ -38,7 +38,8 @@ impl App {
 }
 
 /// What a policy has where its creator says nothing.
-pub(crate) fn defaults(id: PolicyId, now: Timestamp) -> RenewalPolicy {
+#[must_use]
+pub fn defaults(id: PolicyId, now: Timestamp) -> RenewalPolicy {
     RenewalPolicy {
         id,
         name: String::new(),

@@ -16,7 +16,9 @@ use crate::edit::{self, Subject};
 use crate::error::Result;
 use crate::world::App;
 
-pub(crate) use create::{defaults, event};
+pub use create::defaults;
+
+pub(crate) use create::event;
 pub(crate) use replan::REPLAN;
 
 pub(crate) const POLICY: Subject = Subject { what: "renewal policy", table: "renewal_policies" };
