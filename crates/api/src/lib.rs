@@ -4,11 +4,24 @@
 //! (router, table, OpenAPI, tests) is made of that. A handler parses `wire` into the words of a use case, calls it, and shows
 //! its answer; it decides nothing.
 
+mod agents;
+mod approvals;
 mod auth;
+mod certificates;
+mod enrollment;
 mod extract;
+mod fleet;
+mod issuers;
+mod jobs;
 mod openapi;
 mod owned;
+mod owners;
+mod policies;
+mod profiles;
+mod shared;
 mod system;
+mod targets;
+mod teams;
 pub mod view;
 
 use certctl_edge::Routes;
@@ -20,5 +33,20 @@ pub use owned::check_server_owned;
 /// Every route of this door.
 #[must_use]
 pub fn routes() -> Routes {
-    Routes::default().and(system::routes()).and(auth::routes()).and(openapi::routes())
+    Routes::default()
+        .and(system::routes())
+        .and(auth::routes())
+        .and(openapi::routes())
+        .and(teams::routes())
+        .and(owners::routes())
+        .and(profiles::routes())
+        .and(policies::routes())
+        .and(issuers::routes())
+        .and(targets::routes())
+        .and(fleet::routes())
+        .and(enrollment::routes())
+        .and(jobs::routes())
+        .and(approvals::routes())
+        .and(certificates::routes())
+        .and(agents::routes())
 }

@@ -36,15 +36,30 @@ pub(crate) fn routes() -> Routes {
                 .fails([410, 422])
                 .agent(Permission::AgentHeartbeat),
         )
-        .with(post("/api/v1/agents/{id}/heartbeat", agent_heartbeat).about("The agent lives.").fails([410]).agent(Permission::AgentHeartbeat))
-        .with(get("/api/v1/agents/{id}/work", agent_work).about("Leases due work; waits for it up to wait seconds.").fails([410]).agent(Permission::AgentJobPoll))
+        .with(
+            post("/api/v1/agents/{id}/heartbeat", agent_heartbeat)
+                .about("The agent lives.")
+                .fails([410])
+                .agent(Permission::AgentHeartbeat),
+        )
+        .with(
+            get("/api/v1/agents/{id}/work", agent_work)
+                .about("Leases due work; waits for it up to wait seconds.")
+                .fails([410])
+                .agent(Permission::AgentJobPoll),
+        )
         .with(
             post("/api/v1/agents/{id}/csr", agent_csr_submit)
                 .about("The request for a certificate that waits for it.")
                 .fails([404, 409, 410, 422])
                 .agent(Permission::AgentJobPoll),
         )
-        .with(get("/api/v1/agents/{id}/certificates/{certificate_id}", agent_certificate).about("The certificate to install.").fails([404, 410]).agent(Permission::CertRead))
+        .with(
+            get("/api/v1/agents/{id}/certificates/{certificate_id}", agent_certificate)
+                .about("The certificate to install.")
+                .fails([404, 410])
+                .agent(Permission::CertRead),
+        )
         .with(
             post("/api/v1/agents/{id}/jobs/{job_id}/status", agent_job_report)
                 .about("What became of a job.")
@@ -59,7 +74,12 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-async fn agent_register(app: App, trail: Trail, headers: HeaderMap, body: Strict<wire::RegisterRequest>) -> Result<Created<wire::RegisterAnswer>, Problem> {
+async fn agent_register(
+    app: App,
+    trail: Trail,
+    headers: HeaderMap,
+    body: Strict<wire::RegisterRequest>,
+) -> Result<Created<wire::RegisterAnswer>, Problem> {
     let token = headers.get(BOOTSTRAP).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let ask = Registration {
         name: body.value.name,
@@ -75,12 +95,22 @@ async fn agent_register(app: App, trail: Trail, headers: HeaderMap, body: Strict
     Ok(Created { location, revision, body: view::admission(admission, app.now()) })
 }
 
-async fn agent_identity_renew(app: App, caller: Caller, _path: Path<AgentId>, body: Strict<wire::IdentityRequest>) -> Result<Json<wire::IdentityAnswer>, Problem> {
+async fn agent_identity_renew(
+    app: App,
+    caller: Caller,
+    _path: Path<AgentId>,
+    body: Strict<wire::IdentityRequest>,
+) -> Result<Json<wire::IdentityAnswer>, Problem> {
     let identity = app.agent_identity_renew(&caller, &body.value.csr_pem).await?;
     Ok(Json(view::identity(identity)))
 }
 
-async fn agent_heartbeat(app: App, caller: Caller, _path: Path<AgentId>, body: StrictOrEmpty<wire::Heartbeat>) -> Result<Json<wire::StatusAnswer>, Problem> {
+async fn agent_heartbeat(
+    app: App,
+    caller: Caller,
+    _path: Path<AgentId>,
+    body: StrictOrEmpty<wire::Heartbeat>,
+) -> Result<Json<wire::StatusAnswer>, Problem> {
     let beat = Heartbeat {
         version: body.0.version.unwrap_or_default(),
         hostname: body.0.hostname.unwrap_or_default(),
@@ -103,7 +133,12 @@ struct WorkQuery {
     resume: bool,
 }
 
-async fn agent_work(app: App, caller: Caller, _path: Path<AgentId>, query: Query<WorkQuery>) -> Result<Json<wire::Work>, Problem> {
+async fn agent_work(
+    app: App,
+    caller: Caller,
+    _path: Path<AgentId>,
+    query: Query<WorkQuery>,
+) -> Result<Json<wire::Work>, Problem> {
     let wait = query.0.wait.unwrap_or(0);
     let most = certctl_app::agents::WAIT_MAX.as_secs();
     if u64::from(wait) > most {
@@ -114,12 +149,26 @@ async fn agent_work(app: App, caller: Caller, _path: Path<AgentId>, query: Query
     Ok(Json(wire::Work { count: jobs.len() as u64, jobs }))
 }
 
-async fn agent_csr_submit(app: App, caller: Caller, _path: Path<AgentId>, body: Strict<wire::CsrSubmit>) -> Result<Accepted<wire::StatusAnswer>, Problem> {
+async fn agent_csr_submit(
+    app: App,
+    caller: Caller,
+    _path: Path<AgentId>,
+    body: Strict<wire::CsrSubmit>,
+) -> Result<Accepted<wire::StatusAnswer>, Problem> {
     let body = body.value;
-    let job = body.job_id.as_deref().map(JobId::parse).transpose().map_err(|error| Problem::invalid("job_id", error.to_string()))?;
+    let job = body
+        .job_id
+        .as_deref()
+        .map(JobId::parse)
+        .transpose()
+        .map_err(|error| Problem::invalid("job_id", error.to_string()))?;
     let certificate = Some(body.certificate_id.as_str()).filter(|id| !id.is_empty());
-    let certificate = certificate.map(CertificateId::parse).transpose().map_err(|error| Problem::invalid("certificate_id", error.to_string()))?;
-    let answer = app.agent_csr_submit(&caller, job.as_ref(), certificate.as_ref(), body.lease_epoch, &body.csr_pem).await?;
+    let certificate = certificate
+        .map(CertificateId::parse)
+        .transpose()
+        .map_err(|error| Problem::invalid("certificate_id", error.to_string()))?;
+    let answer =
+        app.agent_csr_submit(&caller, job.as_ref(), certificate.as_ref(), body.lease_epoch, &body.csr_pem).await?;
     let status = match answer {
         certctl_app::agents::CsrAnswer::Signed => "csr_signed",
         certctl_app::agents::CsrAnswer::Accepted => "csr_accepted",
@@ -127,12 +176,21 @@ async fn agent_csr_submit(app: App, caller: Caller, _path: Path<AgentId>, body: 
     Ok(Accepted { location: None, body: wire::StatusAnswer { status: status.to_owned() } })
 }
 
-async fn agent_certificate(app: App, caller: Caller, path: PathPair<AgentId, CertificateId>) -> Result<Json<wire::AgentCertificate>, Problem> {
+async fn agent_certificate(
+    app: App,
+    caller: Caller,
+    path: PathPair<AgentId, CertificateId>,
+) -> Result<Json<wire::AgentCertificate>, Problem> {
     let certificate_pem = app.agent_certificate(&caller, &path.1).await?;
     Ok(Json(wire::AgentCertificate { certificate_pem, version_id: None }))
 }
 
-async fn agent_job_report(app: App, caller: Caller, path: PathPair<AgentId, JobId>, body: Strict<wire::JobStatusReport>) -> Result<Json<wire::StatusAnswer>, Problem> {
+async fn agent_job_report(
+    app: App,
+    caller: Caller,
+    path: PathPair<AgentId, JobId>,
+    body: Strict<wire::JobStatusReport>,
+) -> Result<Json<wire::StatusAnswer>, Problem> {
     let body = body.value;
     let epoch = body.lease_epoch;
     match body.status.as_str() {
@@ -147,9 +205,15 @@ async fn agent_job_report(app: App, caller: Caller, path: PathPair<AgentId, JobI
     Ok(word("updated"))
 }
 
-async fn agent_job_verify(app: App, caller: Caller, path: Path<JobId>, body: Strict<wire::VerifyReport>) -> Result<Json<wire::VerifyAnswer>, Problem> {
+async fn agent_job_verify(
+    app: App,
+    caller: Caller,
+    path: Path<JobId>,
+    body: Strict<wire::VerifyReport>,
+) -> Result<Json<wire::VerifyAnswer>, Problem> {
     let body = body.value;
-    let target_id = TargetId::parse(&body.target_id).map_err(|error| Problem::invalid("target_id", error.to_string()))?;
+    let target_id =
+        TargetId::parse(&body.target_id).map_err(|error| Problem::invalid("target_id", error.to_string()))?;
     let said = Verification {
         target_id,
         expected_fingerprint: body.expected_fingerprint,
@@ -158,7 +222,11 @@ async fn agent_job_verify(app: App, caller: Caller, path: Path<JobId>, body: Str
         error: body.error.filter(|error| !error.is_empty()),
     };
     let at = app.agent_job_verify(&caller, &path.0, &said).await?;
-    Ok(Json(wire::VerifyAnswer { job_id: path.0.to_string(), verified: said.verified, verified_at: crate::view::time(at) }))
+    Ok(Json(wire::VerifyAnswer {
+        job_id: path.0.to_string(),
+        verified: said.verified,
+        verified_at: crate::view::time(at),
+    }))
 }
 
 fn word(text: &str) -> Json<wire::StatusAnswer> {

@@ -22,7 +22,11 @@ pub(super) fn admission(admission: Admission, now: Timestamp) -> wire::RegisterA
 
 /// A new identity.
 pub(super) fn identity(identity: NewIdentity) -> wire::IdentityAnswer {
-    wire::IdentityAnswer { certificate_pem: identity.certificate_pem, chain_pem: identity.chain_pem, ca_pem: identity.ca_pem }
+    wire::IdentityAnswer {
+        certificate_pem: identity.certificate_pem,
+        chain_pem: identity.chain_pem,
+        ca_pem: identity.ca_pem,
+    }
 }
 
 /// A piece of work.
@@ -77,7 +81,12 @@ pub(super) fn report(body: wire::JobStatusReport) -> Report {
         steps: told
             .steps
             .into_iter()
-            .map(|step| Step { name: step.name, ms: i64::try_from(step.ms).unwrap_or(i64::MAX), outcome: step.outcome, detail: step.detail })
+            .map(|step| Step {
+                name: step.name,
+                ms: i64::try_from(step.ms).unwrap_or(i64::MAX),
+                outcome: step.outcome,
+                detail: step.detail,
+            })
             .collect(),
         served_fingerprint: told.served_fingerprint,
         previous_fingerprint: told.previous_fingerprint,

@@ -22,7 +22,7 @@ pub(crate) fn routes() -> Routes {
                 .about("Requests for a second person, newest first.")
                 .perm(Permission::ApprovalRead),
         )
-        .with(get("/api/v1/approvals/{id}", approval_get).about("One request.").perm(Permission::ApprovalRead))
+        .with(get("/api/v1/approvals/{id}", approval_get).about("Shows one request.").perm(Permission::ApprovalRead))
         .with(
             post("/api/v1/approvals/{id}/approve", approval_approve)
                 .about("Lets the issuance go on, or applies the edit; neither by who asked for it.")

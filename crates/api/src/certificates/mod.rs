@@ -8,7 +8,9 @@ use certctl_app::list::Total;
 use certctl_app::{App, Caller};
 use certctl_domain::ids::{CertificateId, TargetId};
 use certctl_domain::permission::Permission;
-use certctl_edge::{Accepted, Entity, IfMatch, Json, Listing, NoContent, Path, Problem, Routes, delete, get, patch, post, put};
+use certctl_edge::{
+    Accepted, Entity, IfMatch, Json, Listing, NoContent, Path, Problem, Routes, delete, get, patch, post, put,
+};
 use certctl_wire as wire;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -73,7 +75,12 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-async fn certificate_list(app: App, caller: Caller, query: Query<CertificateQuery>, paging: Paging) -> Result<Listing<wire::Page<wire::Certificate>>, Problem> {
+async fn certificate_list(
+    app: App,
+    caller: Caller,
+    query: Query<CertificateQuery>,
+    paging: Paging,
+) -> Result<Listing<wire::Page<wire::Certificate>>, Problem> {
     let filter = filter(&query.0)?;
     let (page, key) = page(&query.0, &paging)?;
     let listed = app.certificate_list(&caller, &filter, &page, paging.exact).await?;
@@ -84,7 +91,11 @@ async fn certificate_list(app: App, caller: Caller, query: Query<CertificateQuer
     Ok(Listing(answer))
 }
 
-async fn certificate_get(app: App, caller: Caller, path: Path<CertificateId>) -> Result<Entity<wire::Certificate>, Problem> {
+async fn certificate_get(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+) -> Result<Entity<wire::Certificate>, Problem> {
     let view = app.certificate_get(&caller, &path.0).await?;
     Ok(Entity { revision: view.certificate.revision, body: view::certificate(&view) })
 }
@@ -97,12 +108,23 @@ struct ArchiveQuery {
     force: bool,
 }
 
-async fn certificate_archive(app: App, caller: Caller, path: Path<CertificateId>, expected: IfMatch, query: Query<ArchiveQuery>) -> Result<NoContent, Problem> {
+async fn certificate_archive(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+    expected: IfMatch,
+    query: Query<ArchiveQuery>,
+) -> Result<NoContent, Problem> {
     app.certificate_archive(&caller, &path.0, expected.0, query.0.force).await?;
     Ok(NoContent)
 }
 
-async fn certificate_versions(app: App, caller: Caller, path: Path<CertificateId>, paging: Paging) -> Result<Listing<wire::Page<wire::CertificateVersion>>, Problem> {
+async fn certificate_versions(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+    paging: Paging,
+) -> Result<Listing<wire::Page<wire::CertificateVersion>>, Problem> {
     if paging.cursor().is_some() {
         return Err(Problem::invalid("cursor", "versions are read by page; use page and per_page"));
     }
@@ -111,20 +133,35 @@ async fn certificate_versions(app: App, caller: Caller, path: Path<CertificateId
     Ok(Listing(paging.page(rows, Total { rows: versions.total, is_minimum: false }, None)))
 }
 
-async fn certificate_deployments(app: App, caller: Caller, path: Path<CertificateId>) -> Result<Json<wire::Deployments>, Problem> {
+async fn certificate_deployments(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+) -> Result<Json<wire::Deployments>, Problem> {
     let mappings = app.certificate_targets(&caller, &path.0).await?;
-    let data = mappings.iter().map(|(mapping, target)| view::deployment(mapping, target)).collect::<Result<Vec<_>, _>>()?;
+    let data =
+        mappings.iter().map(|(mapping, target)| view::deployment(mapping, target)).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(wire::Deployments { total: data.len() as u64, data }))
 }
 
-async fn certificate_targets(app: App, caller: Caller, path: Path<CertificateId>) -> Result<Json<wire::Deployments>, Problem> {
+async fn certificate_targets(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+) -> Result<Json<wire::Deployments>, Problem> {
     certificate_deployments(app, caller, path).await
 }
 
-async fn certificate_targets_set(app: App, caller: Caller, path: Path<CertificateId>, body: Strict<wire::TargetsSet>) -> Result<Json<wire::Deployments>, Problem> {
+async fn certificate_targets_set(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+    body: Strict<wire::TargetsSet>,
+) -> Result<Json<wire::Deployments>, Problem> {
     let targets = write::target_ids("target_ids", &body.value.target_ids)?;
     let mappings = app.certificate_targets_set(&caller, &path.0, &targets).await?;
-    let data = mappings.iter().map(|(mapping, target)| view::deployment(mapping, target)).collect::<Result<Vec<_>, _>>()?;
+    let data =
+        mappings.iter().map(|(mapping, target)| view::deployment(mapping, target)).collect::<Result<Vec<_>, _>>()?;
     Ok(Json(wire::Deployments { total: data.len() as u64, data }))
 }
 
@@ -141,7 +178,13 @@ struct RenewQuery {
     force: bool,
 }
 
-async fn certificate_renew(app: App, caller: Caller, path: Path<CertificateId>, query: Query<RenewQuery>, body: StrictOrEmpty<wire::Renew>) -> Result<Accepted<wire::RenewAnswer>, Problem> {
+async fn certificate_renew(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+    query: Query<RenewQuery>,
+    body: StrictOrEmpty<wire::Renew>,
+) -> Result<Accepted<wire::RenewAnswer>, Problem> {
     let force = query.0.force || body.0.force.unwrap_or(false);
     let renewed = app.certificate_renew(&caller, &path.0, body.0.csr_pem.as_deref(), force).await?;
     let job_ids: Vec<String> = renewed.job_ids.iter().map(ToString::to_string).collect();
@@ -150,8 +193,19 @@ async fn certificate_renew(app: App, caller: Caller, path: Path<CertificateId>, 
     Ok(Accepted { location: Some(format!("/api/v1/jobs/{job_id}")), body })
 }
 
-async fn certificate_deploy(app: App, caller: Caller, path: Path<CertificateId>, body: StrictOrEmpty<wire::Deploy>) -> Result<Accepted<wire::DeployAnswer>, Problem> {
-    let target = body.0.target_id.as_deref().map(TargetId::parse).transpose().map_err(|error| Problem::invalid("target_id", error.to_string()))?;
+async fn certificate_deploy(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+    body: StrictOrEmpty<wire::Deploy>,
+) -> Result<Accepted<wire::DeployAnswer>, Problem> {
+    let target = body
+        .0
+        .target_id
+        .as_deref()
+        .map(TargetId::parse)
+        .transpose()
+        .map_err(|error| Problem::invalid("target_id", error.to_string()))?;
     let jobs = app.certificate_deploy(&caller, &path.0, target.as_ref()).await?;
     let job_ids: Vec<String> = jobs.iter().map(ToString::to_string).collect();
     let location = job_ids.first().map(|id| format!("/api/v1/jobs/{id}"));

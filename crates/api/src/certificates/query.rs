@@ -1,11 +1,11 @@
 //! Which certificates, in which order, and where a page begins.
 
+use certctl_app::certificates::{After, Filter, Page, Sort};
+use certctl_app::list::{Cursor, Key};
 use certctl_domain::certificate::Status;
 use certctl_domain::ids::{AgentId, CertificateId};
 use certctl_edge::Problem;
 use certctl_pki::Timestamp;
-use certctl_app::list::{Cursor, Key};
-use certctl_app::certificates::{After, Filter, Page, Sort};
 use certctl_wire as wire;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -98,7 +98,8 @@ pub(super) fn cursor_text(sort: &str, after: &After, id: &CertificateId) -> Stri
 }
 
 fn cursor(text: &str, sort: &str) -> Result<(After, CertificateId), Problem> {
-    let wrong = || Problem::invalid("cursor", "is not one of this list in this order; take next_cursor as it was given");
+    let wrong =
+        || Problem::invalid("cursor", "is not one of this list in this order; take next_cursor as it was given");
     let cursor = Cursor::parse(sort, text).map_err(|_| wrong())?;
     let id = CertificateId::parse(&cursor.id).map_err(|_| wrong())?;
     match cursor.key {

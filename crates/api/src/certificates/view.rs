@@ -51,7 +51,11 @@ pub(super) fn version(version: &Version) -> Result<wire::CertificateVersion, Pro
         not_after: version.not_after.map(time).unwrap_or_default(),
         fingerprint_sha256: version.fingerprint_sha256.clone().unwrap_or_default(),
         pem_chain: certctl_app::agents::fetch::version_pem(version)?,
-        csr_pem: version.csr.as_ref().map(|der| certctl_pki::pem::encode("CERTIFICATE REQUEST", der)).unwrap_or_default(),
+        csr_pem: version
+            .csr
+            .as_ref()
+            .map(|der| certctl_pki::pem::encode("CERTIFICATE REQUEST", der))
+            .unwrap_or_default(),
         key_algorithm: Some(version.key_algorithm.as_str().to_owned()),
         key_size: Some(version.key_size),
         holder: Some(version.holder.clone()),

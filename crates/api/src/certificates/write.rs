@@ -24,7 +24,12 @@ pub(super) struct CreateQuery {
 
 type CreateAnswer = Either<Created<wire::CertificateCreated>, Accepted<wire::CertificateCreated>>;
 
-pub(super) async fn certificate_create(app: App, caller: Caller, query: Query<CreateQuery>, body: Strict<wire::CertificateCreate>) -> Result<CreateAnswer, Problem> {
+pub(super) async fn certificate_create(
+    app: App,
+    caller: Caller,
+    query: Query<CreateQuery>,
+    body: Strict<wire::CertificateCreate>,
+) -> Result<CreateAnswer, Problem> {
     check_server_owned(&body.server_owned, &newborn())?;
     let target_ids = body.value.target_ids.clone();
     let new = new(body.value)?;
@@ -50,27 +55,49 @@ async fn issued(app: &App, made: Made, target_ids: Vec<String>) -> Result<Create
     let targets = target_ids.iter().filter_map(|id| TargetId::parse(id).ok()).collect();
     let view = app.certificate_view_fresh(made.certificate, made.renew_at, targets);
     let location = format!("{ALL}/{}", view.certificate.id);
-    let answer = wire::IssueAnswer { certificate: view::certificate(&view), version: Some(view::version(&version)?), job_id };
+    let answer =
+        wire::IssueAnswer { certificate: view::certificate(&view), version: Some(view::version(&version)?), job_id };
     let body = wire::CertificateCreated::Issue(Box::new(answer));
     Ok(Either::One(Created { location, revision: Some(view.certificate.revision), body }))
 }
 
-pub(super) async fn certificate_update(app: App, caller: Caller, path: Path<CertificateId>, expected: IfMatch, body: Strict<wire::CertificateUpdate>) -> Result<Entity<wire::Certificate>, Problem> {
+pub(super) async fn certificate_update(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+    expected: IfMatch,
+    body: Strict<wire::CertificateUpdate>,
+) -> Result<Entity<wire::Certificate>, Problem> {
     server_owned(&app, &caller, &path.0, &body.server_owned).await?;
     edit(&app, &caller, &path.0, expected, body.value).await
 }
 
-pub(super) async fn certificate_patch(app: App, caller: Caller, path: Path<CertificateId>, expected: IfMatch, body: Strict<wire::CertificateUpdate>) -> Result<Entity<wire::Certificate>, Problem> {
+pub(super) async fn certificate_patch(
+    app: App,
+    caller: Caller,
+    path: Path<CertificateId>,
+    expected: IfMatch,
+    body: Strict<wire::CertificateUpdate>,
+) -> Result<Entity<wire::Certificate>, Problem> {
     server_owned(&app, &caller, &path.0, &body.server_owned).await?;
     let removes_profile = body.cleared.iter().any(|name| name == "certificate_profile_id");
-    let mut value = patched(body, &json!({ "sans": [], "environment": "", "tags": {}, "target_ids": [], "certificate_profile_id": null }))?;
+    let mut value = patched(
+        body,
+        &json!({ "sans": [], "environment": "", "tags": {}, "target_ids": [], "certificate_profile_id": null }),
+    )?;
     if removes_profile {
         value.certificate_profile_id = Some(None);
     }
     edit(&app, &caller, &path.0, expected, value).await
 }
 
-async fn edit(app: &App, caller: &Caller, id: &CertificateId, expected: IfMatch, value: wire::CertificateUpdate) -> Result<Entity<wire::Certificate>, Problem> {
+async fn edit(
+    app: &App,
+    caller: &Caller,
+    id: &CertificateId,
+    expected: IfMatch,
+    value: wire::CertificateUpdate,
+) -> Result<Entity<wire::Certificate>, Problem> {
     let targets = value.target_ids.as_deref().map(|ids| target_ids("target_ids", ids)).transpose()?;
     let change = CertificateChange {
         name: value.name,
@@ -93,7 +120,12 @@ async fn edit(app: &App, caller: &Caller, id: &CertificateId, expected: IfMatch,
     Ok(Entity { revision: view.certificate.revision, body: view::certificate(&view) })
 }
 
-async fn server_owned(app: &App, caller: &Caller, id: &CertificateId, sent: &Map<String, Value>) -> Result<(), Problem> {
+async fn server_owned(
+    app: &App,
+    caller: &Caller,
+    id: &CertificateId,
+    sent: &Map<String, Value>,
+) -> Result<(), Problem> {
     if sent.is_empty() {
         return Ok(());
     }

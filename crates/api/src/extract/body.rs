@@ -18,6 +18,8 @@ pub struct Strict<B> {
     pub value: B,
     /// Fields that only the server writes, as the client sent them; hand them to [`crate::check_server_owned`].
     pub server_owned: Map<String, Value>,
+    /// Fields that the client wrote as `null`, which a patch takes for "put it back to its default" (RFC 7396).
+    pub cleared: Vec<String>,
 }
 
 /// A request body that may be absent, which reads as one without fields.
@@ -81,6 +83,7 @@ fn read<B: certctl_wire::Body>(bytes: &Bytes) -> Result<Strict<B>, Problem> {
         }
     }
     fields.retain(|name, _| B::FIELDS.contains(&name.as_str()));
+    let cleared = fields.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.clone()).collect();
     let mut passed_over = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let input = Value::Object(fields);
@@ -88,7 +91,7 @@ fn read<B: certctl_wire::Body>(bytes: &Bytes) -> Result<Strict<B>, Problem> {
     let outcome: Result<B, _> = serde_ignored::deserialize(tracked, |path| passed_over.push(path.to_string()));
     wrong.extend(passed_over.into_iter().map(|field| ProblemDetail { field, message: "is not known".to_owned() }));
     match outcome {
-        Ok(value) if wrong.is_empty() => Ok(Strict { value, server_owned }),
+        Ok(value) if wrong.is_empty() => Ok(Strict { value, server_owned, cleared }),
         Ok(_) => Err(Problem::invalid_fields(wrong)),
         Err(error) => {
             wrong.push(ProblemDetail {

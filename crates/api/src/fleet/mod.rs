@@ -7,9 +7,7 @@ use certctl_app::list::NEWEST_FIRST;
 use certctl_app::{App, Caller};
 use certctl_domain::ids::AgentId;
 use certctl_domain::permission::Permission;
-use certctl_edge::{
-    Created, Either, Entity, Json, Listing, NoContent, Path, Problem, Routes, delete, get, post,
-};
+use certctl_edge::{Created, Either, Entity, Json, Listing, NoContent, Path, Problem, Routes, delete, get, post};
 use certctl_wire as wire;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -35,7 +33,9 @@ pub(crate) fn routes() -> Routes {
                 .about("Retired agents, newest first.")
                 .perm(Permission::AgentRead),
         )
-        .with(get("/api/v1/agents/{id}", agent_get).about("One agent, retired or not.").perm(Permission::AgentRead))
+        .with(
+            get("/api/v1/agents/{id}", agent_get).about("Shows one agent, retired or not.").perm(Permission::AgentRead),
+        )
         .with(
             delete("/api/v1/agents/{id}", agent_retire)
                 .about("Retires an agent; with force, together with all that hangs on it.")

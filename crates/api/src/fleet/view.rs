@@ -47,7 +47,12 @@ pub(super) fn created(created: &AgentCreated, now: Timestamp) -> wire::AgentCrea
     }
 }
 
-pub(super) fn retired(at: Timestamp, cascade: bool, counts: Dependencies, lost: &[CertificateId]) -> wire::RetireAnswer {
+pub(super) fn retired(
+    at: Timestamp,
+    cascade: bool,
+    counts: Dependencies,
+    lost: &[CertificateId],
+) -> wire::RetireAnswer {
     wire::RetireAnswer {
         retired_at: time(at),
         already_retired: false,

@@ -24,7 +24,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new("issuers")
         .with(get(ALL, issuer_list).about("Issuers, oldest first.").perm(Permission::IssuerRead))
         .with(post(ALL, issuer_create).about("Creates an issuer.").fails([409, 422]).perm(Permission::IssuerEdit))
-        .with(get(ONE, issuer_get).about("One issuer.").perm(Permission::IssuerRead))
+        .with(get(ONE, issuer_get).about("Shows one issuer.").perm(Permission::IssuerRead))
         .with(
             put(ONE, issuer_update)
                 .about("Changes the fields that are given and keeps the rest, secrets that config leaves out too.")
@@ -56,7 +56,11 @@ async fn issuer_list(app: App, caller: Caller, paging: Paging) -> Result<Listing
     try_listing(&paging, &listed, view::issuer)
 }
 
-async fn issuer_create(app: App, caller: Caller, body: Strict<wire::IssuerCreate>) -> Result<Created<wire::Issuer>, Problem> {
+async fn issuer_create(
+    app: App,
+    caller: Caller,
+    body: Strict<wire::IssuerCreate>,
+) -> Result<Created<wire::Issuer>, Problem> {
     check_server_owned(&body.server_owned, &newborn())?;
     let issuer = app.issuer_create(&caller, view::new(body.value)).await?;
     let location = format!("{ALL}/{}", issuer.id);
@@ -93,7 +97,12 @@ async fn issuer_patch(
     Ok(Entity { revision: issuer.revision, body: view::issuer(&issuer)? })
 }
 
-async fn issuer_delete(app: App, caller: Caller, path: Path<IssuerId>, expected: IfMatch) -> Result<NoContent, Problem> {
+async fn issuer_delete(
+    app: App,
+    caller: Caller,
+    path: Path<IssuerId>,
+    expected: IfMatch,
+) -> Result<NoContent, Problem> {
     app.issuer_delete(&caller, &path.0, expected.0).await?;
     Ok(NoContent)
 }
@@ -103,7 +112,12 @@ async fn issuer_test(app: App, caller: Caller, path: Path<IssuerId>) -> Result<J
     Ok(Json(wire::TestAnswer { status: "connection_successful".to_owned(), message: None }))
 }
 
-async fn server_owned(app: &App, caller: &Caller, id: &IssuerId, body: &Strict<wire::IssuerUpdate>) -> Result<(), Problem> {
+async fn server_owned(
+    app: &App,
+    caller: &Caller,
+    id: &IssuerId,
+    body: &Strict<wire::IssuerUpdate>,
+) -> Result<(), Problem> {
     if body.server_owned.is_empty() {
         return Ok(());
     }

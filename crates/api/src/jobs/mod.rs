@@ -18,7 +18,7 @@ use crate::shared::{filter_id, try_listing};
 pub(crate) fn routes() -> Routes {
     Routes::new("jobs")
         .with(get("/api/v1/jobs", job_list).about("Jobs, newest first.").perm(Permission::JobRead))
-        .with(get("/api/v1/jobs/{id}", job_get).about("One job.").perm(Permission::JobRead))
+        .with(get("/api/v1/jobs/{id}", job_get).about("Shows one job.").perm(Permission::JobRead))
         .with(
             post("/api/v1/jobs/{id}/cancel", job_cancel)
                 .about("Cancels a job; 202 while somebody works on it and stops at the next safe point.")
@@ -65,7 +65,12 @@ async fn job_list(
 ) -> Result<Listing<wire::Page<wire::Job>>, Problem> {
     let query = query.0;
     let kind = match query.r#type.map(view::kind_filter) {
-        Some(None) => return Err(Problem::invalid("type", "no job of this type is ever made; use Issuance, Renewal or Deployment")),
+        Some(None) => {
+            return Err(Problem::invalid(
+                "type",
+                "no job of this type is ever made; use Issuance, Renewal or Deployment",
+            ));
+        }
         Some(kind @ Some(_)) => kind,
         None => None,
     };

@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new("owners")
         .with(get(ALL, owner_list).about("Owners, oldest first.").perm(Permission::OwnerRead))
         .with(post(ALL, owner_create).about("Creates an owner.").fails([409, 422]).perm(Permission::OwnerEdit))
-        .with(get(ONE, owner_get).about("One owner.").perm(Permission::OwnerRead))
+        .with(get(ONE, owner_get).about("Shows one owner.").perm(Permission::OwnerRead))
         .with(
             put(ONE, owner_update)
                 .about("Changes the fields that are given and keeps the rest.")
@@ -49,7 +49,11 @@ async fn owner_list(app: App, caller: Caller, paging: Paging) -> Result<Listing<
     Ok(listing(&paging, &listed, view::owner))
 }
 
-async fn owner_create(app: App, caller: Caller, body: Strict<wire::OwnerCreate>) -> Result<Created<wire::Owner>, Problem> {
+async fn owner_create(
+    app: App,
+    caller: Caller,
+    body: Strict<wire::OwnerCreate>,
+) -> Result<Created<wire::Owner>, Problem> {
     check_server_owned(&body.server_owned, &newborn())?;
     let id = body.value.id.clone();
     let owner = app.owner_create(&caller, id.as_deref(), view::new(body.value)).await?;
@@ -92,7 +96,12 @@ async fn owner_delete(app: App, caller: Caller, path: Path<OwnerId>, expected: I
     Ok(NoContent)
 }
 
-async fn server_owned(app: &App, caller: &Caller, id: &OwnerId, body: &Strict<wire::OwnerUpdate>) -> Result<(), Problem> {
+async fn server_owned(
+    app: &App,
+    caller: &Caller,
+    id: &OwnerId,
+    body: &Strict<wire::OwnerUpdate>,
+) -> Result<(), Problem> {
     if body.server_owned.is_empty() {
         return Ok(());
     }

@@ -21,8 +21,10 @@ const ONE: &str = "/api/v1/renewal-policies/{id}";
 pub(crate) fn routes() -> Routes {
     Routes::new("renewal-policies")
         .with(get(ALL, policy_list).about("Renewal policies, oldest first.").perm(Permission::PolicyRead))
-        .with(post(ALL, policy_create).about("Creates a renewal policy.").fails([409, 422]).perm(Permission::PolicyEdit))
-        .with(get(ONE, policy_get).about("One renewal policy.").perm(Permission::PolicyRead))
+        .with(
+            post(ALL, policy_create).about("Creates a renewal policy.").fails([409, 422]).perm(Permission::PolicyEdit),
+        )
+        .with(get(ONE, policy_get).about("Shows one renewal policy.").perm(Permission::PolicyRead))
         .with(
             put(ONE, policy_update)
                 .about("Changes the fields that are given and keeps the rest.")
@@ -43,12 +45,20 @@ pub(crate) fn routes() -> Routes {
         )
 }
 
-async fn policy_list(app: App, caller: Caller, paging: Paging) -> Result<Listing<wire::Page<wire::RenewalPolicy>>, Problem> {
+async fn policy_list(
+    app: App,
+    caller: Caller,
+    paging: Paging,
+) -> Result<Listing<wire::Page<wire::RenewalPolicy>>, Problem> {
     let listed = app.policy_list(&caller, &paging.window(OLDEST_FIRST)?).await?;
     Ok(listing(&paging, &listed, view::policy))
 }
 
-async fn policy_create(app: App, caller: Caller, body: Strict<wire::RenewalPolicyCreate>) -> Result<Created<wire::RenewalPolicy>, Problem> {
+async fn policy_create(
+    app: App,
+    caller: Caller,
+    body: Strict<wire::RenewalPolicyCreate>,
+) -> Result<Created<wire::RenewalPolicy>, Problem> {
     check_server_owned(&body.server_owned, &newborn())?;
     let id = body.value.id.clone();
     let policy = app.policy_create(&caller, id.as_deref(), view::new(body.value)?).await?;
@@ -86,12 +96,22 @@ async fn policy_patch(
     Ok(Entity { revision: policy.revision, body: view::policy(&policy) })
 }
 
-async fn policy_delete(app: App, caller: Caller, path: Path<PolicyId>, expected: IfMatch) -> Result<NoContent, Problem> {
+async fn policy_delete(
+    app: App,
+    caller: Caller,
+    path: Path<PolicyId>,
+    expected: IfMatch,
+) -> Result<NoContent, Problem> {
     app.policy_delete(&caller, &path.0, expected.0).await?;
     Ok(NoContent)
 }
 
-async fn server_owned(app: &App, caller: &Caller, id: &PolicyId, body: &Strict<wire::RenewalPolicyUpdate>) -> Result<(), Problem> {
+async fn server_owned(
+    app: &App,
+    caller: &Caller,
+    id: &PolicyId,
+    body: &Strict<wire::RenewalPolicyUpdate>,
+) -> Result<(), Problem> {
     if body.server_owned.is_empty() {
         return Ok(());
     }

@@ -8,7 +8,8 @@ use certctl_app::{App, Caller};
 use certctl_domain::ids::ProfileId;
 use certctl_domain::permission::Permission;
 use certctl_edge::{
-    Accepted, Created, Either, Entity, IfMatch, Listing, NoContent, Path, Problem, Routes, delete, get, patch, post, put,
+    Accepted, Created, Either, Entity, IfMatch, Listing, NoContent, Path, Problem, Routes, delete, get, patch, post,
+    put,
 };
 use certctl_wire as wire;
 
@@ -23,7 +24,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new("profiles")
         .with(get(ALL, profile_list).about("Profiles, oldest first.").perm(Permission::ProfileRead))
         .with(post(ALL, profile_create).about("Creates a profile.").fails([409, 422]).perm(Permission::ProfileEdit))
-        .with(get(ONE, profile_get).about("One profile.").perm(Permission::ProfileRead))
+        .with(get(ONE, profile_get).about("Shows one profile.").perm(Permission::ProfileRead))
         .with(
             put(ONE, profile_update)
                 .about("Changes the fields that are given and keeps the rest; 202 while a second person must agree.")
@@ -49,7 +50,11 @@ async fn profile_list(app: App, caller: Caller, paging: Paging) -> Result<Listin
     Ok(listing(&paging, &listed, view::profile))
 }
 
-async fn profile_create(app: App, caller: Caller, body: Strict<wire::ProfileCreate>) -> Result<Created<wire::Profile>, Problem> {
+async fn profile_create(
+    app: App,
+    caller: Caller,
+    body: Strict<wire::ProfileCreate>,
+) -> Result<Created<wire::Profile>, Problem> {
     check_server_owned(&body.server_owned, &newborn())?;
     let id = body.value.id.clone();
     let profile = app.profile_create(&caller, id.as_deref(), view::new(body.value)).await?;
@@ -101,12 +106,22 @@ fn updated_answer(updated: &ProfileUpdated) -> Updated {
     }
 }
 
-async fn profile_delete(app: App, caller: Caller, path: Path<ProfileId>, expected: IfMatch) -> Result<NoContent, Problem> {
+async fn profile_delete(
+    app: App,
+    caller: Caller,
+    path: Path<ProfileId>,
+    expected: IfMatch,
+) -> Result<NoContent, Problem> {
     app.profile_delete(&caller, &path.0, expected.0).await?;
     Ok(NoContent)
 }
 
-async fn server_owned(app: &App, caller: &Caller, id: &ProfileId, body: &Strict<wire::ProfileUpdate>) -> Result<(), Problem> {
+async fn server_owned(
+    app: &App,
+    caller: &Caller,
+    id: &ProfileId,
+    body: &Strict<wire::ProfileUpdate>,
+) -> Result<(), Problem> {
     if body.server_owned.is_empty() {
         return Ok(());
     }

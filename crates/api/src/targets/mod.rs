@@ -27,7 +27,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new("targets")
         .with(get(ALL, target_list).about("Targets, oldest first.").perm(Permission::TargetRead))
         .with(post(ALL, target_create).about("Creates a target.").fails([409, 422]).perm(Permission::TargetEdit))
-        .with(get(ONE, target_get).about("One target.").perm(Permission::TargetRead))
+        .with(get(ONE, target_get).about("Shows one target.").perm(Permission::TargetRead))
         .with(
             put(ONE, target_update)
                 .about("Changes the fields that are given and keeps the rest, secrets that config leaves out too.")
@@ -72,7 +72,11 @@ async fn target_list(
     try_listing(&paging, &listed, view::target)
 }
 
-async fn target_create(app: App, caller: Caller, body: Strict<wire::TargetCreate>) -> Result<Created<wire::Target>, Problem> {
+async fn target_create(
+    app: App,
+    caller: Caller,
+    body: Strict<wire::TargetCreate>,
+) -> Result<Created<wire::Target>, Problem> {
     check_server_owned(&body.server_owned, &newborn())?;
     let target = app.target_create(&caller, view::new(body.value)).await?;
     let location = format!("{ALL}/{}", target.id);
@@ -109,7 +113,12 @@ async fn target_patch(
     Ok(Entity { revision: target.revision, body: view::target(&target)? })
 }
 
-async fn target_delete(app: App, caller: Caller, path: Path<TargetId>, expected: IfMatch) -> Result<NoContent, Problem> {
+async fn target_delete(
+    app: App,
+    caller: Caller,
+    path: Path<TargetId>,
+    expected: IfMatch,
+) -> Result<NoContent, Problem> {
     app.target_delete(&caller, &path.0, expected.0).await?;
     Ok(NoContent)
 }
@@ -118,7 +127,12 @@ async fn target_test(app: App, caller: Caller, path: Path<TargetId>) -> Result<J
     Ok(Json(view::tested(&app.target_test(&caller, &path.0).await?)))
 }
 
-async fn server_owned(app: &App, caller: &Caller, id: &TargetId, body: &Strict<wire::TargetUpdate>) -> Result<(), Problem> {
+async fn server_owned(
+    app: &App,
+    caller: &Caller,
+    id: &TargetId,
+    body: &Strict<wire::TargetUpdate>,
+) -> Result<(), Problem> {
     if body.server_owned.is_empty() {
         return Ok(());
     }

@@ -23,7 +23,7 @@ pub(crate) fn routes() -> Routes {
     Routes::new("teams")
         .with(get(ALL, team_list).about("Teams, oldest first.").perm(Permission::TeamRead))
         .with(post(ALL, team_create).about("Creates a team.").fails([409, 422]).perm(Permission::TeamEdit))
-        .with(get(ONE, team_get).about("One team.").perm(Permission::TeamRead))
+        .with(get(ONE, team_get).about("Shows one team.").perm(Permission::TeamRead))
         .with(
             put(ONE, team_update)
                 .about("Changes the fields that are given and keeps the rest.")
