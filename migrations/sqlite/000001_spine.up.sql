@@ -114,12 +114,15 @@ CREATE TABLE certificates (
 );
 CREATE INDEX certificates_created_idx ON certificates (created_at, id);
 CREATE INDEX certificates_updated_idx ON certificates (updated_at, id);
-CREATE INDEX certificates_not_after_idx ON certificates (not_after, id);
-CREATE INDEX certificates_owner_idx ON certificates (owner_id);
-CREATE INDEX certificates_team_idx ON certificates (team_id);
-CREATE INDEX certificates_issuer_idx ON certificates (issuer_id);
+-- A certificate that was never issued sorts as if it ended in the year 9999.
+CREATE INDEX certificates_not_after_idx ON certificates (coalesce(not_after, 253402300800000000), id);
+CREATE INDEX certificates_common_name_idx ON certificates (common_name, id);
+CREATE INDEX certificates_environment_idx ON certificates (environment, id);
+CREATE INDEX certificates_owner_idx ON certificates (owner_id, created_at, id);
+CREATE INDEX certificates_team_idx ON certificates (team_id, created_at, id);
+CREATE INDEX certificates_issuer_idx ON certificates (issuer_id, created_at, id);
+CREATE INDEX certificates_profile_idx ON certificates (certificate_profile_id, created_at, id);
 CREATE INDEX certificates_policy_idx ON certificates (renewal_policy_id);
-CREATE INDEX certificates_profile_idx ON certificates (certificate_profile_id);
 CREATE TABLE certificate_versions (
   id TEXT NOT NULL PRIMARY KEY,
   certificate_id TEXT REFERENCES certificates (id),
@@ -151,6 +154,8 @@ CREATE TABLE certificate_versions (
 CREATE UNIQUE INDEX certificate_versions_ca_serial_idx ON certificate_versions (ca_id, serial) WHERE ca_id IS NOT NULL;
 CREATE UNIQUE INDEX certificate_versions_issuer_serial_idx ON certificate_versions (issuer_id, serial) WHERE issuer_id IS NOT NULL AND serial IS NOT NULL;
 CREATE INDEX certificate_versions_certificate_idx ON certificate_versions (certificate_id, created_at, id);
+CREATE INDEX certificate_versions_job_idx ON certificate_versions (job_id) WHERE job_id IS NOT NULL;
+CREATE INDEX certificate_versions_internal_idx ON certificate_versions (purpose, holder) WHERE purpose <> 'leaf';
 CREATE INDEX certificate_versions_reserved_idx ON certificate_versions (created_at) WHERE state = 'reserved';
 CREATE TABLE certificate_identities (
   certificate_id TEXT NOT NULL REFERENCES certificates (id),
@@ -346,6 +351,8 @@ CREATE TABLE approvals (
   updated_at BIGINT NOT NULL
 );
 CREATE UNIQUE INDEX approvals_open_job_idx ON approvals (job_id) WHERE state = 'pending' AND job_id IS NOT NULL;
+CREATE INDEX approvals_job_idx ON approvals (job_id);
+CREATE INDEX approvals_certificate_idx ON approvals (certificate_id);
 CREATE INDEX approvals_created_idx ON approvals (created_at, id);
 CREATE INDEX approvals_expiry_idx ON approvals (expires_at) WHERE state = 'pending';
 CREATE TABLE scheduler_leases (

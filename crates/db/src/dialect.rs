@@ -208,3 +208,6 @@ const SQLITE_ROWS_MAX: usize = 64;
 const POSTGRES_ROWS_MAX: usize = 1024;
 /// Backends that commit at the same time count in different rows.
 const POSTGRES_SHARD: &str = "pg_backend_pid() % 16";
+
+#[cfg(test)]
+mod tests;

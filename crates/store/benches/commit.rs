@@ -1,7 +1,8 @@
 //! How many issuances a second the database takes when nothing but their rows is written: two units of work each, by many clients.
 //! The ceiling that the whole product is measured against.
 //!
-//! `cargo bench -p certctl-store --bench commit -- sqlite:FILE|postgres://… [CLIENTS] [SECONDS]`; the database must be empty.
+//! `cargo bench -p certctl-store --bench commit -- sqlite:FILE|postgres://… [CLIENTS] [SECONDS] [MIGRATIONS]`; the database must be empty;
+//! a directory of migrations tries another schema.
 
 #[path = "../tests/support/fixtures.rs"]
 mod fixtures;
@@ -21,14 +22,20 @@ fn main() {
     let Some(url) = arguments.next() else { return };
     let mut number = |default: u64| arguments.next().and_then(|text| text.parse().ok()).unwrap_or(default);
     let (clients, seconds) = (number(32), number(5));
+    let directory = arguments.next();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let rate = runtime.block_on(run(&url, clients, Duration::from_secs(seconds))).expect("the database answers");
+    let rate =
+        runtime.block_on(run(&url, clients, Duration::from_secs(seconds), directory)).expect("the database answers");
     report(rate, clients);
 }
 
-async fn run(url: &str, clients: u64, time: Duration) -> Result<f64, DbError> {
+async fn run(url: &str, clients: u64, time: Duration, directory: Option<String>) -> Result<f64, DbError> {
     let db = Db::connect(&DbConfig::new(url.parse().expect("a database URL"))).await?;
-    Migrator::embedded(db.backend()).up(&db, 1, "bench").await.expect("migrations apply");
+    let migrator = match directory {
+        Some(directory) => Migrator::from_directory(directory.as_ref()).expect("the directory reads"),
+        None => Migrator::embedded(db.backend()),
+    };
+    migrator.up(&db, 1, "bench").await.expect("migrations apply");
     db.commit(fixtures::foundation()).await?;
     let next = Arc::new(AtomicU64::new(1));
     let begun = Instant::now();

@@ -347,10 +347,11 @@ fn condition(filter: &Filter, now: Timestamp) -> Condition {
         None => {}
     }
     if let Some(at) = filter.expires_before {
-        all = all.add(Column::NotAfter.lt(micros(at)));
+        all = all.add(sort_key(Sort::NotAfter, now).lt(micros(at)));
     }
     if let Some(at) = filter.expires_after {
-        all = all.add(Column::NotAfter.gt(micros(at)));
+        // Those that were never issued end at no time.
+        all = all.add(Column::NotAfter.is_not_null()).add(sort_key(Sort::NotAfter, now).gt(micros(at)));
     }
     if let Some(at) = filter.created_after {
         all = all.add(Column::CreatedAt.gt(micros(at)));

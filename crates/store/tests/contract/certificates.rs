@@ -64,7 +64,7 @@ pub(crate) async fn a_serial_is_used_once_per_ca(db: &Db) {
 pub(crate) async fn intents_left_behind_are_found(db: &Db) {
     let (_, version) = intent(db, "cert_1", 1).await;
     assert_eq!(versions::reserved_before(db, now(), 10).await.expect("read"), []);
-    assert_eq!(versions::reserved_before(db, day(1), 10).await.expect("read"), [version.clone()]);
+    assert_eq!(versions::reserved_before(db, day(1), 10).await.expect("read"), std::slice::from_ref(&version));
     stored(db, |unit| versions::void(unit, &version.id, "never signed")).await;
     assert_eq!(versions::reserved_before(db, day(1), 10).await.expect("read"), []);
     moved(write(db, |unit| versions::record_issued(unit, &issued(&version))).await);
@@ -98,12 +98,12 @@ pub(crate) async fn a_mapping_moves_only_from_the_state_it_was_read_in(db: &Db) 
         ..waiting.clone()
     };
     stored(db, |unit| mappings::want(unit, &wanted)).await;
-    assert_eq!(mappings::due(db, now(), 10).await.expect("read"), [wanted.clone()]);
+    assert_eq!(mappings::due(db, now(), 10).await.expect("read"), std::slice::from_ref(&wanted));
     assert_eq!(mappings::agents_of(db, &certificate.id).await.expect("read"), [inventory::agent("agt_1").id]);
     let working = Mapping { state: MappingState::Deploying, next_attempt_at: None, ..wanted.clone() };
     stored(db, |unit| mappings::advance(unit, &wanted, &working)).await;
     moved(write(db, |unit| mappings::advance(unit, &wanted, &working)).await);
-    assert_eq!(mappings::of_certificate(db, &certificate.id).await.expect("read"), [working.clone()]);
+    assert_eq!(mappings::of_certificate(db, &certificate.id).await.expect("read"), std::slice::from_ref(&working));
     stored(db, |unit| mappings::delete(unit, &working)).await;
     assert_eq!(mappings::of_certificate(db, &certificate.id).await.expect("read"), []);
 }
