@@ -167,6 +167,7 @@ impl DbError {
                 Some(error) => ConnectCause::Sqlstate(error.code().to_owned()),
                 None => ConnectCause::File,
             },
+            _ if matches!(url, crate::DbUrl::Sqlite(_)) => ConnectCause::File,
             sqlx::Error::Tls(_) => ConnectCause::Tls,
             _ => ConnectCause::Unreachable,
         };
