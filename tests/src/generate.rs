@@ -14,6 +14,7 @@ pub struct Generated {
 
 /// Everything that is generated. A new generator is a line here.
 pub const FILES: &[Generated] = &[
+    Generated { path: "docs/reference/cli.md", content: certctl_cli::reference_markdown },
     Generated { path: "docs/reference/configuration.md", content: certctl_wire::settings::reference },
     Generated { path: "docs/reference/permissions.txt", content: certctl_domain::permission::matrix },
 ];

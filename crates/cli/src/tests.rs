@@ -1,5 +1,6 @@
 //! The very program against a TLS peer on loopback: what it prints where, and how it ends.
 
+mod access;
 mod peer;
 mod words;
 mod work;
