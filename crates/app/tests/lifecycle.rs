@@ -233,18 +233,24 @@ async fn five_hundred_certificates_live_on(world: &TestWorld) {
     for (profile, seconds) in LIVES {
         world.profile(profile, |rules| rules.max_ttl_seconds = seconds).await;
     }
-    let mut short = Vec::new();
-    for (index, profile) in population().into_iter().enumerate() {
+    let creations = population().into_iter().enumerate().map(|(index, profile)| {
         let target = agents[index % agents.len()].target();
-        let created = create(world, &format!("c{index}"), |new| {
-            new.certificate_profile_id = Some(profile.to_owned());
-            new.target_ids = vec![target.to_string()];
-        })
-        .await;
-        if matches!(profile, "prof-10m" | "prof-1h") {
-            short.push(created.certificate.id);
+        async move {
+            let name = format!("c{index}");
+            let created = create(world, &name, |new| {
+                new.certificate_profile_id = Some(profile.to_owned());
+                new.target_ids = vec![target.to_string()];
+            })
+            .await;
+            (profile, created.certificate.id)
         }
-    }
+    });
+    let created = futures::future::join_all(creations).await;
+    let short: Vec<CertificateId> = created
+        .into_iter()
+        .filter(|(profile, _)| matches!(*profile, "prof-10m" | "prof-1h"))
+        .map(|(_, id)| id)
+        .collect();
     work(world, &mut agents).await;
     let begin = world.app.now();
     run_until(world, &mut agents, begin + Duration::from_secs(86_400), Duration::from_secs(30)).await;
@@ -283,9 +289,8 @@ fn population() -> Vec<&'static str> {
 async fn work(world: &TestWorld, agents: &mut [TestAgent]) {
     loop {
         let mut done = world.app.renewal_pass().await.expect("a pass").moved;
-        for agent in agents.iter_mut() {
-            done += agent.work(&world.app).await;
-        }
+        let works = agents.iter_mut().map(|agent| agent.work(&world.app));
+        done += futures::future::join_all(works).await.into_iter().sum::<usize>();
         if done == 0 {
             return;
         }

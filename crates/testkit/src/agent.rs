@@ -14,6 +14,12 @@ use certctl_pki::{Csr, KeyKind, PrivateKey, Timestamp};
 
 use crate::world::TestWorld;
 
+/// What came of a piece of work.
+enum Outcome {
+    Requested(CertificateId, PrivateKey),
+    Serves((CertificateId, TargetId), (String, Timestamp)),
+}
+
 /// A simulated agent.
 pub struct TestAgent {
     /// Its id.
@@ -95,14 +101,24 @@ impl TestAgent {
             if items.is_empty() {
                 return done;
             }
-            for item in items {
-                self.item(app, item).await;
-                done += 1;
+            done += items.len();
+            // At the same time, as a worker pool does it: their units share commits.
+            let outcomes = futures::future::join_all(items.into_iter().map(|item| self.item(app, item))).await;
+            for outcome in outcomes {
+                match outcome {
+                    Outcome::Requested(certificate, key) => {
+                        self.requests += 1;
+                        self.keys.insert(certificate, key);
+                    }
+                    Outcome::Serves(place, served) => {
+                        self.served.insert(place, served);
+                    }
+                }
             }
         }
     }
 
-    async fn item(&mut self, app: &App, item: WorkItem) {
+    async fn item(&self, app: &App, item: WorkItem) -> Outcome {
         let job = certctl_domain::ids::JobId::parse(&item.job.id).expect("a job id");
         let certificate = item.certificate.id.clone();
         match &item.task {
@@ -114,8 +130,7 @@ impl TestAgent {
                     .agent_csr_submit(&self.caller(), Some(&job), None, Some(item.job.lease_epoch), &csr.to_pem())
                     .await;
                 answer.expect("the request is taken");
-                self.requests += 1;
-                self.keys.insert(certificate, key);
+                Outcome::Requested(certificate, key)
             }
             Task::Deploy { target, version, .. } => {
                 let pem = app.agent_certificate(&self.caller(), &certificate).await.expect("the certificate is given");
@@ -130,7 +145,7 @@ impl TestAgent {
                     ..Report::default()
                 };
                 app.agent_job_completed(&self.caller(), &job, &report).await.expect("the result is taken");
-                self.served.insert((certificate, target.id.clone()), (leaf.fingerprint_sha256(), leaf.not_after()));
+                Outcome::Serves((certificate, target.id.clone()), (leaf.fingerprint_sha256(), leaf.not_after()))
             }
         }
     }
