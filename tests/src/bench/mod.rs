@@ -2,9 +2,11 @@
 //! own figure. A figure whose result is wrong is void, however fast it was.
 
 mod figure;
+mod issue;
 mod machine;
 mod process;
 mod start;
+mod wire;
 
 use std::path::PathBuf;
 
@@ -33,5 +35,7 @@ pub struct Entry {
 }
 
 /// All benchmarks, in the order in which they run. A new one is a line here.
-pub const ALL: &[Entry] =
-    &[Entry { name: "start", about: "empty directory to /ready, and memory when idle", run: start::run }];
+pub const ALL: &[Entry] = &[
+    Entry { name: "start", about: "empty directory to /ready, and memory when idle", run: start::run },
+    Entry { name: "issue", about: "certificates issued a second over HTTPS", run: issue::run },
+];
