@@ -8,7 +8,7 @@ mod listen;
 mod reload;
 mod status;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -55,6 +55,11 @@ pub fn demo_endpoint(args: DemoEndpoint) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether an endpoint holds this status file and has looked for its pair.
+pub(crate) fn is_up(path: &Path) -> bool {
+    matches!(status::read(path), Ok(Some(_)))
 }
 
 /// Name of the status file within the directory.

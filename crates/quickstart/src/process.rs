@@ -1,4 +1,4 @@
-//! The processes of a quickstart: started from this executable, each with a log of its own, stopped together.
+//! The processes of a quickstart: each with a log of its own, watched while they run, stopped together.
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -6,22 +6,16 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::bail;
-use rustix::process::{Pid, Signal, getppid, kill_process, set_parent_process_death_signal};
-use tokio::process::{Child, Command};
-
-/// A child with its log.
-pub(crate) struct Process {
-    /// What it is, for messages.
-    pub(crate) name: &'static str,
-    log: PathBuf,
-    child: Child,
-}
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::Command;
+use tokio::sync::{mpsc, watch};
 
 /// What to start.
 pub(crate) struct Start {
+    /// What it is, for messages.
     pub(crate) name: &'static str,
     pub(crate) program: PathBuf,
     pub(crate) args: Vec<OsString>,
@@ -30,10 +24,36 @@ pub(crate) struct Start {
     pub(crate) log: PathBuf,
 }
 
-impl Process {
-    /// Starts it in a process group of its own, so that a Ctrl-C in the terminal reaches quickstart alone, which then
-    /// stops everything in order.
-    pub(crate) fn start(start: Start) -> io::Result<Self> {
+/// All processes, in the order of their start.
+pub(crate) struct Processes {
+    running: Mutex<Vec<Process>>,
+    ended: mpsc::UnboundedSender<Ended>,
+}
+
+/// A process that ended by itself.
+pub(crate) struct Ended {
+    pub(crate) name: &'static str,
+    pub(crate) status: Option<ExitStatus>,
+    pub(crate) log: PathBuf,
+}
+
+#[derive(Clone)]
+struct Process {
+    name: &'static str,
+    pid: Option<Pid>,
+    gone: watch::Receiver<bool>,
+}
+
+impl Processes {
+    /// No processes yet; the receiver hears of each that ends.
+    pub(crate) fn new() -> (Self, mpsc::UnboundedReceiver<Ended>) {
+        let (ended, heard) = mpsc::unbounded_channel();
+        (Self { running: Mutex::new(Vec::new()), ended }, heard)
+    }
+
+    /// Starts one in a process group of its own, so that a Ctrl-C in the terminal reaches quickstart alone, which then stops
+    /// everything in order. Must be called on the main thread: a child dies with the *thread* that started it.
+    pub(crate) fn start(&self, start: Start) -> io::Result<()> {
         let mut options = OpenOptions::new();
         let log = options.append(true).create(true).mode(0o600).open(&start.log)?;
         let mut command = Command::new(&start.program);
@@ -43,44 +63,66 @@ impl Process {
             command.env_remove(name);
         }
         command.envs(start.settings);
-        Ok(Self { name: start.name, log: start.log, child: command.spawn()? })
+        let mut child = command.spawn()?;
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        let (going, gone) = watch::channel(false);
+        let ended = self.ended.clone();
+        tokio::spawn(async move {
+            let status = child.wait().await.ok();
+            let _ = going.send(true);
+            let _ = ended.send(Ended { name: start.name, status, log: start.log });
+        });
+        self.lock().push(Process { name: start.name, pid, gone });
+        Ok(())
     }
 
-    /// Returns when it has ended by itself.
-    pub(crate) async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.child.wait().await
-    }
-
-    /// Whether it has ended.
-    pub(crate) fn has_ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
-    }
-
-    /// Asks it to stop, and kills it when it takes longer than `patience`.
-    pub(crate) async fn stop(&mut self, patience: Duration) {
-        self.signal(Signal::TERM);
-        if tokio::time::timeout(patience, self.child.wait()).await.is_err() {
-            crate::say(&format!("{} does not stop; killing it", self.name));
-            let _ = self.child.kill().await;
+    /// Stops everything: the last started first, the first one (on which the others depend) when they are gone.
+    pub(crate) async fn stop(&self) {
+        let mut all: Vec<Process> = self.lock().drain(..).collect();
+        if all.is_empty() {
+            return;
+        }
+        let dependent = all.split_off(1);
+        for process in &dependent {
+            process.signal(Signal::TERM);
+        }
+        for mut process in dependent {
+            process.wait_or_kill(PATIENCE).await;
+        }
+        for mut process in all {
+            process.signal(Signal::TERM);
+            process.wait_or_kill(PATIENCE).await;
         }
     }
 
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Process>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Process {
     fn signal(&self, signal: Signal) {
-        let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
-        if let Some(pid) = pid {
-            // It may have ended meanwhile.
+        // A process that is gone has been waited for, and its number may belong to somebody else.
+        if let Some(pid) = self.pid.filter(|_| !*self.gone.borrow()) {
             let _ = kill_process(pid, signal);
         }
     }
 
-    /// The last lines of its log.
-    pub(crate) fn last_lines(&self) -> String {
-        tail(&self.log, LINES).unwrap_or_default()
+    async fn wait_or_kill(&mut self, patience: Duration) {
+        if tokio::time::timeout(patience, self.gone.wait_for(|gone| *gone)).await.is_err() {
+            crate::say(&format!("{} does not stop; killing it", self.name));
+            self.signal(Signal::KILL);
+            let _ = self.gone.wait_for(|gone| *gone).await;
+        }
     }
+}
 
-    /// Its log.
-    pub(crate) fn log(&self) -> &Path {
-        &self.log
+impl Ended {
+    /// What to tell: how it ended and the last lines of its log.
+    pub(crate) fn told(&self) -> String {
+        let how = self.status.map_or_else(|| "cannot be waited for".to_owned(), |status| format!("ended: {status}"));
+        let lines = tail(&self.log, LINES).unwrap_or_default();
+        format!("the {} {how}; the last lines of {}:\n{lines}", self.name, self.log.display())
     }
 }
 
@@ -95,19 +137,9 @@ fn tail(path: &Path, lines: usize) -> io::Result<String> {
     Ok(all[all.len().saturating_sub(lines)..].join("\n"))
 }
 
-/// Makes this process end with its parent, even when the parent is killed: nothing may be left behind.
-pub(crate) fn die_with(parent: Option<u32>) -> anyhow::Result<()> {
-    let Some(parent) = parent else { return Ok(()) };
-    set_parent_process_death_signal(Some(Signal::TERM))?;
-    // It may have died before the line above.
-    let now = getppid().map(|pid| pid.as_raw_nonzero().get());
-    if now != i32::try_from(parent).ok() {
-        bail!("the process that started this one has ended");
-    }
-    Ok(())
-}
-
-/// Lines of a dead child's log that are shown.
+/// Two of these, and all is over within five seconds.
+const PATIENCE: Duration = Duration::from_millis(2_200);
+/// Lines of a dead process's log that are shown.
 const LINES: usize = 15;
 const TAIL_BYTES: u64 = 16 << 10;
 
@@ -115,11 +147,41 @@ const TAIL_BYTES: u64 = 16 << 10;
 mod tests {
     use super::*;
 
+    fn shell(log: &Path, line: &str) -> Start {
+        let args = ["-c", line].map(OsString::from).to_vec();
+        Start { name: "shell", program: "/bin/sh".into(), args, settings: Vec::new(), log: log.to_owned() }
+    }
+
     #[test]
     fn a_tail_is_the_end_of_a_log() {
         let file = tempfile::NamedTempFile::new().expect("a temporary file");
         let text: String = (0..5_000).map(|line| format!("line {line}\n")).collect();
         std::fs::write(file.path(), text).expect("written");
         assert_eq!(tail(file.path(), 2).expect("read"), "line 4998\nline 4999");
+    }
+
+    #[tokio::test]
+    async fn one_that_dies_is_heard_of_with_its_last_words() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let (processes, mut heard) = Processes::new();
+        processes.start(shell(&home.path().join("log"), "echo farewell; exit 3")).expect("started");
+        let ended = heard.recv().await.expect("it ends").told();
+        assert!(ended.contains("exit status: 3") && ended.ends_with("farewell"), "{ended}");
+        processes.stop().await;
+    }
+
+    #[tokio::test]
+    async fn all_are_stopped_even_those_that_will_not() {
+        let home = tempfile::tempdir().expect("a temporary directory");
+        let log = home.path().join("log");
+        let (processes, mut heard) = Processes::new();
+        processes.start(shell(&log, "exec sleep 600")).expect("started");
+        processes.start(shell(&log, "trap '' TERM; while :; do sleep 1; done")).expect("started");
+        let started = tokio::time::Instant::now();
+        processes.stop().await;
+        assert!(started.elapsed() < Duration::from_secs(5));
+        for _ in 0..2 {
+            assert!(heard.recv().await.is_some());
+        }
     }
 }

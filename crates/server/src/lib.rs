@@ -3,9 +3,11 @@
 //! Start at [`main_entry`]. **Invariant:** no rule lives here; wiring is a list.
 
 pub mod args;
+mod bootstrap;
 pub mod config;
 pub mod data_dir;
 pub mod database;
+mod engines;
 pub mod listener;
 pub mod logging;
 mod version;

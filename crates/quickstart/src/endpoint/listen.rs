@@ -21,7 +21,7 @@ use super::{CERTIFICATE_NAME, KEY_NAME, STATUS_NAME};
 
 /// Serves until SIGINT or SIGTERM.
 pub(super) fn run(dir: &Path, port: u16, parent: Option<u32>) -> anyhow::Result<()> {
-    crate::process::die_with(parent)?;
+    crate::child::die_with(parent)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(Endpoint::open(dir, port)?.serve())
 }
