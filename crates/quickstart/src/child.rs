@@ -43,10 +43,9 @@ pub fn reexecuted(args: impl IntoIterator<Item = OsString>) -> Option<ExitCode> 
         return Some(ExitCode::FAILURE);
     }
     let role = [Role::Server, Role::Agent].into_iter().find(|role| role.program() == program)?;
-    let args = [OsString::from(role.program())];
     Some(match role {
-        Role::Server => certctl_server::main_entry(args),
-        Role::Agent => certctl_agent::main_entry(args),
+        Role::Server => certctl_server::main_entry([OsString::from(role.program())]),
+        Role::Agent => certctl_agent::main_with([]),
     })
 }
 

@@ -30,7 +30,8 @@ pub(crate) fn write(layout: &Layout, ports: Ports) -> Result<(), Failure> {
 pub(crate) fn commands(layout: &Layout, executable: &Path) -> [String; 3] {
     let config = quoted(&layout.cli_config().display().to_string());
     let program = quoted(&executable.display().to_string());
-    ["cert list", &format!("cert why {NAME}"), "agent list"].map(|rest| format!("CERTCTL_CONFIG={config} {program} {rest}"))
+    ["cert list", &format!("cert why {NAME}"), "agent list"]
+        .map(|rest| format!("CERTCTL_CONFIG={config} {program} {rest}"))
 }
 
 /// A word as a shell reads it back.

@@ -9,7 +9,6 @@ mod reload;
 mod status;
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
@@ -40,19 +39,19 @@ enum Command {
     },
 }
 
-/// Runs the endpoint, or reloads one; returns when it was stopped.
-pub fn demo_endpoint(args: DemoEndpoint) -> ExitCode {
+/// Runs the endpoint until it is stopped, or reloads one; returns the exit code.
+pub async fn demo_endpoint(args: DemoEndpoint) -> u8 {
     let outcome = match (args.command, args.dir) {
-        (Some(Command::Reload { pid_file }), _) => reload::reload(&pid_file),
-        (None, Some(dir)) => listen::run(&dir, args.port, args.parent),
+        (Some(Command::Reload { pid_file }), _) => reload::reload(&pid_file).await,
+        (None, Some(dir)) => listen::run(&dir, args.port, args.parent).await,
         // The parser requires one of the two.
         (None, None) => Ok(()),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(error) => {
             crate::say(&format!("demo-endpoint: {error:#}"));
-            ExitCode::FAILURE
+            1
         }
     }
 }

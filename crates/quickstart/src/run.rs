@@ -2,7 +2,6 @@
 //! means, whichever step is under way.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -34,20 +33,10 @@ enum End {
     Failed(Failure),
 }
 
-/// Runs `certctl quickstart`. Exit codes: 0 done, or stopped by Ctrl-C; 1 a step failed or a process died.
-pub fn quickstart(args: Quickstart) -> ExitCode {
-    // One thread: a child dies with the thread that started it, so that thread must be the last to go.
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            say(&format!("no runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
-    };
-    runtime.block_on(run(args))
-}
-
-async fn run(args: Quickstart) -> ExitCode {
+/// Runs `certctl quickstart` and returns its exit code: 0 done, or stopped by Ctrl-C; 1 a step failed or a process died.
+///
+/// Must run on a runtime of one thread: a child dies with the *thread* that started it, so that thread must be the last to go.
+pub async fn quickstart(args: Quickstart) -> u8 {
     let (processes, mut ended) = Processes::new();
     let (run, mut stop) = match prepare(&args, processes) {
         Ok(prepared) => prepared,
@@ -61,12 +50,13 @@ async fn run(args: Quickstart) -> ExitCode {
     say("stopping");
     run.processes.stop().await;
     match end {
-        End::Done => ExitCode::SUCCESS,
+        End::Done => 0,
         // A summary was asked for and none was printed.
-        End::Interrupted if args.once && !run.has_ended() => {
-            report(&args, &Failure::new("interrupted", "interrupted", "stopped before the certificate was served"), run.ms())
+        End::Interrupted if args.once && !run.is_done() => {
+            let message = "stopped before the certificate was served";
+            report(&args, &Failure::new("interrupted", "interrupted", message), run.ms())
         }
-        End::Interrupted => ExitCode::SUCCESS,
+        End::Interrupted => 0,
         End::Failed(failure) => report(&args, &failure, run.ms()),
     }
 }
@@ -126,7 +116,7 @@ async fn died(ended: &mut UnboundedReceiver<Ended>) -> Failure {
     }
 }
 
-fn report(args: &Quickstart, failure: &Failure, ms: QuickstartMs) -> ExitCode {
+fn report(args: &Quickstart, failure: &Failure, ms: QuickstartMs) -> u8 {
     say(&format!("quickstart failed: {failure}"));
     if args.once {
         print(&QuickstartFailure {
@@ -140,7 +130,7 @@ fn report(args: &Quickstart, failure: &Failure, ms: QuickstartMs) -> ExitCode {
             ms,
         });
     }
-    ExitCode::FAILURE
+    1
 }
 
 /// One JSON object on standard output.
@@ -175,7 +165,7 @@ impl Run {
         self.ms()
     }
 
-    fn has_ended(&self) -> bool {
+    fn is_done(&self) -> bool {
         self.ms().total.is_some()
     }
 }

@@ -106,9 +106,11 @@ fn certificate(config: &Config) -> Finding {
     }
     let now = SystemClock.now();
     match Pair::load(paths, config.listener.allow_loose_key_mode, now) {
-        Ok(pair) if pair.ends_soon(now) => {
-            Finding::Bad(format!("{} ends at {}; replace it", paths.certificate.display(), pair.not_after().to_rfc3339()))
-        }
+        Ok(pair) if pair.ends_soon(now) => Finding::Bad(format!(
+            "{} ends at {}; replace it",
+            paths.certificate.display(),
+            pair.not_after().to_rfc3339()
+        )),
         Ok(pair) => Finding::Good(format!("valid until {}", pair.not_after().to_rfc3339())),
         Err(findings) => Finding::Bad(findings.join("; ")),
     }

@@ -7,9 +7,15 @@ mod bootstrap;
 pub mod config;
 pub mod data_dir;
 pub mod database;
+mod doctor;
 mod engines;
+mod entry;
+mod healthcheck;
 pub mod listener;
-pub mod logging;
+mod logging;
+mod serve;
+mod tls_init;
 mod version;
 
+pub use entry::main_entry;
 pub use version::VERSION;

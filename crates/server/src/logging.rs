@@ -9,7 +9,7 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 ///
 /// # Errors
 /// Something else logs already.
-pub fn start(config: LogConfig) -> Result<(), TryInitError> {
+pub(crate) fn start(config: LogConfig) -> Result<(), TryInitError> {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
     let registry = tracing_subscriber::registry().with(filter(config.level));

@@ -20,10 +20,9 @@ use super::status::{EMPTY, OK, Status, StatusFile};
 use super::{CERTIFICATE_NAME, KEY_NAME, STATUS_NAME};
 
 /// Serves until SIGINT or SIGTERM.
-pub(super) fn run(dir: &Path, port: u16, parent: Option<u32>) -> anyhow::Result<()> {
+pub(super) async fn run(dir: &Path, port: u16, parent: Option<u32>) -> anyhow::Result<()> {
     crate::child::die_with(parent)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(Endpoint::open(dir, port)?.serve())
+    Endpoint::open(dir, port)?.serve().await
 }
 
 struct Endpoint {

@@ -9,20 +9,20 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::status::{self, OK, Status};
 
 /// Returns when the endpoint serves the pair that lay there when it was asked.
-pub(super) fn reload(path: &Path) -> anyhow::Result<()> {
+pub(super) async fn reload(path: &Path) -> anyhow::Result<()> {
     let give_up = Instant::now() + PATIENCE;
-    let before = wait(path, give_up, |_| true)?;
+    let before = wait(path, give_up, |_| true).await?;
     let pid = i32::try_from(before.pid).ok().and_then(Pid::from_raw);
     let pid = pid.with_context(|| format!("{} does not hold a process id", path.display()))?;
     kill_process(pid, Signal::HUP).with_context(|| format!("process {} cannot be signalled", before.pid))?;
-    let after = wait(path, give_up, |status| status.loads > before.loads)?;
+    let after = wait(path, give_up, |status| status.loads > before.loads).await?;
     if after.outcome != OK {
         bail!("the endpoint keeps what it served: {}", after.outcome);
     }
     Ok(())
 }
 
-fn wait(path: &Path, give_up: Instant, wanted: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
+async fn wait(path: &Path, give_up: Instant, wanted: impl Fn(&Status) -> bool) -> anyhow::Result<Status> {
     loop {
         let status = status::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
         if let Some(status) = status.filter(&wanted) {
@@ -31,7 +31,7 @@ fn wait(path: &Path, give_up: Instant, wanted: impl Fn(&Status) -> bool) -> anyh
         if Instant::now() >= give_up {
             bail!("no endpoint holds {}; start one with: certctl demo-endpoint --dir …", path.display());
         }
-        std::thread::sleep(PAUSE);
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

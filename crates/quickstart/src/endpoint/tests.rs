@@ -18,11 +18,11 @@ fn a_status_is_only_believed_while_its_writer_lives() {
     assert_eq!(read(&path).expect("read"), None);
 }
 
-#[test]
-fn reloading_nothing_says_so() {
+#[tokio::test]
+async fn reloading_nothing_says_so() {
     let home = tempfile::tempdir().expect("a temporary directory");
     let started = std::time::Instant::now();
-    let error = reload::reload(&home.path().join(STATUS_NAME)).expect_err("there is none");
+    let error = reload::reload(&home.path().join(STATUS_NAME)).await.expect_err("there is none");
     assert!(error.to_string().contains("cannot be read"), "{error:#}");
     assert!(started.elapsed() < Duration::from_secs(1));
 }

@@ -23,7 +23,8 @@ pub(super) async fn enter(run: &Run, anonymous: &Client) -> Result<Client, Failu
     };
     let unreadable = |error: std::io::Error| Failure::new(STEP, "data_dir", error.to_string());
     let ca = std::fs::read(run.layout.ca()).map_err(unreadable)?;
-    let client = server::client(run, ca, Credentials::api_key(key)).map_err(call_failed(STEP, "the administrator's key"))?;
+    let client =
+        server::client(run, ca, Credentials::api_key(key)).map_err(call_failed(STEP, "the administrator's key"))?;
     client.auth_me().await.map_err(|error| {
         let failure = call_failed(STEP, "the key in admin.key is not accepted")(error);
         failure.hint("restore admin.key, or remove the whole data directory to begin anew")

@@ -24,7 +24,7 @@ pub(super) async fn start(run: &Run, client: &Client) -> Result<String, Failure>
     write_policy(run)?;
     let known = named(client).await?;
     let state = run.layout.agent().join("state");
-    let identity = certctl_agent::identity_path(&state);
+    let identity = state.join(IDENTITY_NAME);
     let before = std::fs::read(&identity).ok();
     let token_file = run.layout.agent().join("enrolment-token");
     if known.is_none() || before.is_none() {
@@ -107,5 +107,7 @@ fn write_policy(run: &Run) -> Result<(), Failure> {
         .map_err(|error| Failure::new(STEP, "data_dir", format!("the agent's policy cannot be written: {error}")))
 }
 
+/// What the agent keeps of its enrolment, within its state directory.
+const IDENTITY_NAME: &str = "identity.json";
 const TOKEN_SECONDS: u64 = 300;
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -31,7 +31,11 @@ pub(super) async fn ensure(run: &Run, client: &Client) -> Result<(), Failure> {
 }
 
 fn team() -> TeamCreate {
-    TeamCreate { id: Some(NAME.to_owned()), name: NAME.to_owned(), description: "Made by certctl quickstart".to_owned() }
+    TeamCreate {
+        id: Some(NAME.to_owned()),
+        name: NAME.to_owned(),
+        description: "Made by certctl quickstart".to_owned(),
+    }
 }
 
 fn owner() -> OwnerCreate {

@@ -58,7 +58,8 @@ pub(crate) async fn watch(run: &Run, client: &Client) {
 
 async fn tell(run: &Run, client: &Client, mapping: &Deployment) {
     let Ok(versions) = versions(client).await else { return };
-    let version = versions.into_iter().find(|version| Some(&version.fingerprint_sha256) == mapping.served_fingerprint.as_ref());
+    let version =
+        versions.into_iter().find(|version| Some(&version.fingerprint_sha256) == mapping.served_fingerprint.as_ref());
     let Some(version) = version else { return };
     match shake_hands(run, &version).await {
         Ok(()) => say(&format!("renewed: serial {} is served until {}", version.serial_number, version.not_after)),
@@ -180,7 +181,8 @@ async fn job_failure(client: &Client, step: &'static str) -> Failure {
 }
 
 fn late(step: &'static str, what: &'static str) -> Failure {
-    Failure::new(step, "late", format!("the certificate was not {what} in time")).hint("see logs/agent.log and logs/server.log")
+    Failure::new(step, "late", format!("the certificate was not {what} in time"))
+        .hint("see logs/agent.log and logs/server.log")
 }
 
 const PATIENCE: Duration = Duration::from_secs(60);
