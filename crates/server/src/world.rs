@@ -1,0 +1,63 @@
+//! Puts the application together: every concrete type is named here.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, SystemIds, SystemRandomness, World};
+use certctl_db::Db;
+use certctl_domain::issuer::{agents_issuer, local_issuer};
+use secrecy::SecretString;
+
+use crate::config::Config;
+use crate::engines::Engines;
+
+/// The application over this database, with all that every installation has.
+///
+/// # Errors
+/// The encryption key is not the one that the database was sealed with, or the database does not answer.
+pub(crate) async fn application(config: &Config, db: &Db, encryption_key: &SecretString) -> anyhow::Result<App> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
+    let ids = Arc::new(SystemIds::new(Arc::clone(&clock), Arc::clone(&randomness)));
+    let seal = certctl_edge::sealing::open(db, encryption_key, clock.now()).await;
+    let world = World {
+        db: db.clone(),
+        engines: Arc::new(Engines::new(Arc::clone(&clock))),
+        seal: Arc::new(seal.context("CERTCTL_CONFIG_ENCRYPTION_KEY cannot be used")?),
+        catalogue: catalogue(),
+        ids,
+        clock,
+        randomness,
+    };
+    let app = App::new(world, settings(config));
+    db.commit(certctl_store::roles::seed(db).await?).await?;
+    app.seed().await?;
+    app.ca_ensure(&local_issuer(), "certctl Local").await.context("making the local CA")?;
+    app.ca_ensure(&agents_issuer(), "certctl Agents").await.context("making the CA of agent identities")?;
+    Ok(app)
+}
+
+/// The connectors of this build.
+fn catalogue() -> Catalogue {
+    Catalogue { issuers: certctl_issuers::schemas().to_vec(), targets: certctl_targets::schemas().to_vec() }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        worker: worker(),
+        csr_timeout: config.scheduler.awaiting_csr,
+        approval_timeout: config.scheduler.awaiting_approval,
+        concurrency: config.scheduler.concurrency,
+        agent_bootstrap_tokens: config.auth.agent_bootstrap_tokens.clone(),
+        agent_reenroll: config.auth.agent_reenroll,
+        ..Settings::default()
+    }
+}
+
+/// Who this process is in leases: no other process, on no other host and at no other time, has the name.
+fn worker() -> String {
+    let mut bytes = [0; 4];
+    SystemRandomness.fill(&mut bytes);
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}-{}-{:08x}", std::process::id(), u32::from_be_bytes(bytes))
+}
