@@ -13,16 +13,24 @@ use certctl_pki::Timestamp;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use crate::config::Config;
 use crate::data_dir::{DataDir, write_private};
 
-/// The encryption key of an embedded database: that of the data directory, made at the first start.
+/// The key that seals secrets: the configured one, or that of the data directory, made at the first start.
 ///
 /// # Errors
 /// The file cannot be read or written.
-pub(crate) fn encryption_key(data_dir: &DataDir) -> anyhow::Result<SecretString> {
-    let path = data_dir.join("encryption.key");
-    let make = || STANDARD.encode(random());
-    let key = read_or_make(&path, make).with_context(|| format!("{} cannot be used", path.display()))?;
+pub(crate) fn key_of(config: &Config, data_dir: Option<&DataDir>) -> anyhow::Result<SecretString> {
+    match (&config.auth.encryption_key, data_dir) {
+        (Some(key), _) => Ok(key.clone()),
+        (None, Some(dir)) => generated_key(&dir.join("encryption.key")),
+        (None, None) => anyhow::bail!("CERTCTL_CONFIG_ENCRYPTION_KEY: required with PostgreSQL"),
+    }
+}
+
+fn generated_key(path: &Path) -> anyhow::Result<SecretString> {
+    let key = read_or_make(path, || STANDARD.encode(random()));
+    let key = key.with_context(|| format!("{} cannot be used", path.display()))?;
     anyhow::ensure!(key.len() >= 32, "{} is damaged; restore it from a backup", path.display());
     Ok(key.into())
 }

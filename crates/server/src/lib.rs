@@ -13,9 +13,11 @@ mod entry;
 mod healthcheck;
 pub mod listener;
 mod logging;
+mod seal_temp;
 mod serve;
 mod tls_init;
 mod version;
+mod world;
 
 pub use entry::main_entry;
 pub use version::VERSION;

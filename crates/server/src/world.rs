@@ -3,13 +3,18 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use certctl_app::auth::Auth;
 use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, SystemIds, SystemRandomness, World};
 use certctl_db::Db;
+use certctl_domain::ids::IssuerId;
 use certctl_domain::issuer::{agents_issuer, local_issuer};
+use certctl_edge::{Build, Site};
+use certctl_pki::Certificate;
 use secrecy::SecretString;
 
 use crate::config::Config;
 use crate::engines::Engines;
+use crate::version::VERSION;
 
 /// The application over this database, with all that every installation has.
 ///
@@ -19,11 +24,11 @@ pub(crate) async fn application(config: &Config, db: &Db, encryption_key: &Secre
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
     let ids = Arc::new(SystemIds::new(Arc::clone(&clock), Arc::clone(&randomness)));
-    let seal = certctl_edge::sealing::open(db, encryption_key, clock.now()).await;
+    let seal = crate::seal_temp::Temp::new(secrecy::ExposeSecret::expose_secret(encryption_key));
     let world = World {
         db: db.clone(),
         engines: Arc::new(Engines::new(Arc::clone(&clock))),
-        seal: Arc::new(seal.context("CERTCTL_CONFIG_ENCRYPTION_KEY cannot be used")?),
+        seal: Arc::new(seal),
         catalogue: catalogue(),
         ids,
         clock,
@@ -37,9 +42,38 @@ pub(crate) async fn application(config: &Config, db: &Db, encryption_key: &Secre
     Ok(app)
 }
 
+/// Notes who may come in by keys of the environment and by the bootstrap token.
+pub(crate) async fn authenticate(
+    _auth: &Auth,
+    _config: &Config,
+    _bootstrap: Option<SecretString>,
+) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// All doors.
+pub(crate) fn site(config: &Config, auth: Auth) -> Site {
+    let edge = certctl_edge::Config {
+        trusted_proxies: config.listener.trusted_proxies.clone(),
+        rate: config.limits,
+        body_max: config.listener.body_bytes_max,
+        build: Build { version: VERSION.to_owned(), ..Build::default() },
+    };
+    Site::new(auth, edge, certctl_api::routes())
+}
+
+/// Whose certificates clients should present: subjects of the CAs of an issuer of ours, DER.
+pub(crate) async fn client_authorities(app: &App, issuer: &IssuerId) -> anyhow::Result<Vec<Vec<u8>>> {
+    let root = Certificate::parse_pem(&app.ca_root_pem(issuer).await?)?;
+    let pair = certctl_store::cas::pair(app.db(), issuer).await?;
+    let issuing = pair.map(|(issuing, _)| Certificate::parse_der(&issuing.certificate)).transpose()?;
+    Ok(issuing.iter().chain([&root]).map(|ca| ca.subject_der().to_vec()).collect())
+}
+
 /// The connectors of this build.
 fn catalogue() -> Catalogue {
-    Catalogue { issuers: certctl_issuers::schemas().to_vec(), targets: certctl_targets::schemas().to_vec() }
+    let targets = certctl_targets::schemas().iter().copied().copied().collect();
+    Catalogue { issuers: certctl_issuers::schemas().to_vec(), targets }
 }
 
 fn settings(config: &Config) -> Settings {

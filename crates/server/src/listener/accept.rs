@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use tower_http::timeout::TimeoutBody;
 
 /// Serves until `stop`; returns when the last connection has ended.
-pub async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, site: Site, stop: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, tls: Arc<rustls::ServerConfig>, site: Site, stop: CancellationToken) {
     let acceptor = TlsAcceptor::from(tls);
     let http = Arc::new(http());
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));

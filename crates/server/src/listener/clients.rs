@@ -9,7 +9,7 @@ use rustls::{DigitallySignedStruct, DistinguishedName, Error, SignatureScheme};
 
 /// Takes any certificate whose key the client holds.
 #[derive(Debug)]
-pub struct AnyClient {
+pub(crate) struct AnyClient {
     /// Names the authorities that a client should have a certificate of, so that a browser without one shows no dialog.
     authorities: Vec<DistinguishedName>,
     algorithms: WebPkiSupportedAlgorithms,
@@ -17,8 +17,7 @@ pub struct AnyClient {
 
 impl AnyClient {
     /// Hints at these authorities: subjects, DER.
-    #[must_use]
-    pub fn new(authorities: impl IntoIterator<Item = Vec<u8>>) -> Self {
+    pub(crate) fn new(authorities: impl IntoIterator<Item = Vec<u8>>) -> Self {
         let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
         Self { authorities: authorities.into_iter().map(DistinguishedName::from).collect(), algorithms }
     }

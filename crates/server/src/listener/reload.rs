@@ -13,7 +13,7 @@ use super::{Pair, Served};
 use crate::config::TlsPaths;
 
 /// Keeps what is served equal to the files, until told to stop. A pair that cannot be used leaves the one that is served.
-pub async fn follow(
+pub(crate) async fn follow(
     paths: TlsPaths,
     allow_loose_mode: bool,
     served: Arc<Served>,
