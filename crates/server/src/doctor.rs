@@ -62,7 +62,10 @@ fn data_dir(config: &Config) -> Finding {
     }
     match DataDir::open(&config.data_dir) {
         Ok(dir) => Finding::Good(format!("{} is usable; no server holds it", dir.path().display())),
-        Err(held @ DataDirError::Held { .. }) => Finding::Good(format!("a server runs: {held}")),
+        Err(DataDirError::Held { path, pid }) => {
+            let who = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            Finding::Good(format!("{} is held by a running server{who}", path.display()))
+        }
         Err(unusable @ DataDirError::Unusable { .. }) => Finding::Bad(unusable.to_string()),
     }
 }

@@ -6,9 +6,10 @@ use anyhow::Context as _;
 use certctl_app::auth::Auth;
 use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, SystemIds, SystemRandomness, World};
 use certctl_db::Db;
-use certctl_domain::ids::IssuerId;
+use certctl_domain::ids::{CaId, IssuerId};
 use certctl_domain::issuer::{agents_issuer, local_issuer};
 use certctl_edge::{Build, Site};
+use certctl_issuers::local::LocalConfig;
 use certctl_pki::Certificate;
 use secrecy::SecretString;
 
@@ -37,9 +38,31 @@ pub(crate) async fn application(config: &Config, db: &Db, encryption_key: &Secre
     let app = App::new(world, settings(config));
     db.commit(certctl_store::roles::seed(db).await?).await?;
     app.seed().await?;
-    app.ca_ensure(&local_issuer(), "certctl Local").await.context("making the local CA")?;
+    local_ca(config, &app).await?;
     app.ca_ensure(&agents_issuer(), "certctl Agents").await.context("making the CA of agent identities")?;
     Ok(app)
+}
+
+/// The CA behind the local issuer: one of our own, or a subordinate one from files.
+async fn local_ca(config: &Config, app: &App) -> anyhow::Result<()> {
+    let issuer = local_issuer();
+    let Some(files) = &config.ca else {
+        return app.ca_ensure(&issuer, "certctl Local").await.context("making the local CA");
+    };
+    let named = "CERTCTL_CA_CERT_PATH, CERTCTL_CA_KEY_PATH";
+    let chain = std::fs::read_to_string(&files.certificate).context(named)?;
+    let settings = serde_json::json!({ "ca_cert_path": files.certificate, "ca_key_path": files.key });
+    // Judged before it is taken over: afterwards every issuance would fail.
+    let judged = LocalConfig::parse(&settings)?;
+    certctl_issuers::local::from_files(&judged, CaId::new(app.ids().ulid()), app.now()).context(named)?;
+    let key_ref = format!("file:{}", files.key.display());
+    if !app.ca_adopt(&issuer, &chain, &key_ref, &settings.to_string()).await.context(named)? {
+        let root = app.ca_root_pem(&issuer).await?;
+        if !chain.contains(root.trim_end()) {
+            tracing::warn!("{named} count at the first start only: the local issuer keeps the CA it has");
+        }
+    }
+    Ok(())
 }
 
 /// Notes who may come in by keys of the environment and by the bootstrap token.
