@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use certctl_app::App;
-use certctl_edge::{Json, Problem, Routes, Site, get};
+use certctl_edge::{Json, Phase, Problem, Routes, Site, get};
 use certctl_wire as wire;
 use http::StatusCode;
 
@@ -18,8 +17,13 @@ async fn health_get() -> Result<Json<wire::Health>, Problem> {
     Ok(Json(wire::Health { status: "healthy".to_owned() }))
 }
 
-async fn ready_get(app: App) -> Result<Json<wire::Ready>, Problem> {
-    match tokio::time::timeout(PING_WITHIN, app.db().ping()).await {
+async fn ready_get(site: Site) -> Result<Json<wire::Ready>, Problem> {
+    match site.readiness().phase() {
+        Phase::Open => {}
+        Phase::Starting => return Err(not_now("starting", "the server is starting")),
+        Phase::Draining => return Err(not_now("draining", "the server is stopping; ask another replica")),
+    }
+    match tokio::time::timeout(PING_WITHIN, site.app().db().ping()).await {
         Ok(Ok(())) => {
             Ok(Json(wire::Ready { status: "ready".to_owned(), db: Some("reachable".to_owned()), error: None }))
         }
@@ -35,8 +39,11 @@ async fn ready_get(app: App) -> Result<Json<wire::Ready>, Problem> {
 }
 
 fn unavailable() -> Problem {
-    let message = "the database is not available; the server's log says why";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message).retry_after(1)
+    not_now("database_unavailable", "the database is not available; the server's log says why")
+}
+
+fn not_now(code: &'static str, message: &str) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, code, message).retry_after(1)
 }
 
 async fn version_get(site: Site) -> Result<Json<wire::Version>, Problem> {

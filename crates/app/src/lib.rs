@@ -27,6 +27,7 @@ pub mod reconcile;
 pub mod runner;
 pub mod scheduler;
 mod seed;
+mod subordinate;
 pub mod targets;
 pub mod teams;
 pub mod tokens;

@@ -15,6 +15,7 @@ mod metrics;
 mod pipeline;
 pub mod problem;
 pub mod query;
+mod readiness;
 pub mod route;
 mod site;
 
@@ -25,5 +26,6 @@ pub use handler::Handler;
 pub use metrics::HttpMetrics;
 pub use pipeline::{Connection, local_request};
 pub use problem::{Problem, ProblemDetail};
+pub use readiness::{Phase, Readiness};
 pub use route::{Access, RouteInfo, Routes, delete, get, patch, post, put};
 pub use site::{Build, Config, Site};

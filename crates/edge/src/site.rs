@@ -13,6 +13,7 @@ use crate::limit::{Limits, RateConfig};
 use crate::metrics::HttpMetrics;
 use crate::pipeline::{Arrival, fallback, method_fallback};
 use crate::problem::Problem;
+use crate::readiness::Readiness;
 use crate::route::{RouteInfo, Routes};
 
 /// What the operator sets for all doors.
@@ -63,6 +64,7 @@ struct Inner {
     config: Config,
     limits: Limits,
     metrics: HttpMetrics,
+    readiness: Readiness,
     routes: Vec<Arc<RouteInfo>>,
     router: Router,
 }
@@ -88,7 +90,17 @@ impl Site {
         let router = router.fallback(fallback).method_not_allowed_fallback(method_fallback);
         let limits = Limits::new(&config.rate);
         let metrics = HttpMetrics::new(infos.len());
-        Self { inner: Arc::new(Inner { auth, config, limits, metrics, routes: infos, router }) }
+        Self {
+            inner: Arc::new(Inner {
+                auth,
+                config,
+                limits,
+                metrics,
+                readiness: Readiness::default(),
+                routes: infos,
+                router,
+            }),
+        }
     }
 
     /// The application.
@@ -119,6 +131,12 @@ impl Site {
     #[must_use]
     pub fn metrics(&self) -> &HttpMetrics {
         &self.inner.metrics
+    }
+
+    /// Whether this process wants requests.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.inner.readiness
     }
 
     pub(crate) fn limits(&self) -> &Limits {

@@ -15,13 +15,13 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use certctl_edge::limit::RateConfig;
 use certctl_pki::Timestamp;
 use certctl_wire::settings::{Problem, Program, Reader, SERVER_CONFIG};
 
 pub use auth::{AuthConfig, NamedKey};
 pub use database::DatabaseConfig;
-pub use limits::{Rate, RateLimitConfig};
-pub use listener::{ListenerConfig, Network, TlsPaths};
+pub use listener::{ListenerConfig, TlsPaths};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use scheduler::SchedulerConfig;
 
@@ -39,7 +39,7 @@ pub struct Config {
     /// Keys and tokens.
     pub auth: AuthConfig,
     /// How much anyone may ask for.
-    pub limits: RateLimitConfig,
+    pub limits: RateConfig,
     /// Background work.
     pub scheduler: SchedulerConfig,
     /// Chain and key of a CA that the local issuer signs with; absent: it makes its own.
@@ -124,7 +124,7 @@ impl Config {
             listener: ListenerConfig::read(reader),
             log: LogConfig::read(reader),
             auth: AuthConfig::read(reader),
-            limits: RateLimitConfig::read(reader),
+            limits: limits::read(reader),
             scheduler: SchedulerConfig::read(reader),
             ca: TlsPaths::read(reader, "CERTCTL_CA_CERT_PATH", "CERTCTL_CA_KEY_PATH"),
             warnings: Vec::new(),

@@ -42,9 +42,10 @@ async fn connect_to(config: &DatabaseConfig, url: &DbUrl, application: &str) -> 
             Ok(db) => return Ok(db),
             Err(error) => error,
         };
-        let again = match error.class() {
-            Class::Retryable => Instant::now() + pause < give_up,
-            Class::Conflict | Class::Permanent => false,
+        let again = match (url, error.class()) {
+            (DbUrl::Postgres(_), Class::Retryable) => Instant::now() + pause < give_up,
+            // A file that cannot be opened now cannot be opened later.
+            (DbUrl::Sqlite(_), Class::Retryable) | (_, Class::Conflict | Class::Permanent) => false,
         };
         if !again {
             return Err(Diagnosed::new(error));

@@ -3,11 +3,21 @@
 //! Start at [`main_entry`]. **Invariant:** no rule lives here; wiring is a list.
 
 pub mod args;
+mod bootstrap;
 pub mod config;
 pub mod data_dir;
 pub mod database;
+mod doctor;
+mod engines;
+mod entry;
+mod healthcheck;
 pub mod listener;
-pub mod logging;
+mod logging;
+mod seal_temp;
+mod serve;
+mod tls_init;
 mod version;
+mod world;
 
+pub use entry::main_entry;
 pub use version::VERSION;

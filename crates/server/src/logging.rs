@@ -9,7 +9,7 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 ///
 /// # Errors
 /// Something else logs already.
-pub fn start(config: LogConfig) -> Result<(), TryInitError> {
+pub(crate) fn start(config: LogConfig) -> Result<(), TryInitError> {
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
     let registry = tracing_subscriber::registry().with(filter(config.level));
@@ -20,26 +20,13 @@ pub fn start(config: LogConfig) -> Result<(), TryInitError> {
     }
 }
 
-/// Libraries speak at `warn` unless something is being looked for: their chatter is not about certificates.
+/// Libraries speak at `warn` unless something is being looked for: their chatter is not about certificates. All targets of
+/// ours begin with `certctl`.
 fn filter(level: LogLevel) -> EnvFilter {
-    let (ours, theirs) = match level {
-        LogLevel::Debug => ("debug", "info"),
-        LogLevel::Info => ("info", "warn"),
-        LogLevel::Warn => ("warn", "warn"),
-        LogLevel::Error => ("error", "error"),
-    };
-    let ours = OURS.iter().map(|room| format!(",{room}={ours}"));
-    EnvFilter::new(ours.fold(theirs.to_owned(), |all, one| all + &one))
+    EnvFilter::new(match level {
+        LogLevel::Debug => "info,certctl=debug",
+        LogLevel::Info => "warn,certctl=info",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "error",
+    })
 }
-
-const OURS: &[&str] = &[
-    "certctl_api",
-    "certctl_app",
-    "certctl_connector",
-    "certctl_db",
-    "certctl_edge",
-    "certctl_issuers",
-    "certctl_jobs",
-    "certctl_server",
-    "certctl_store",
-];

@@ -2,52 +2,22 @@
 
 use std::time::Duration;
 
+use certctl_edge::limit::RateConfig;
 use certctl_wire::settings::Reader;
 
-/// Rate limits.
-#[derive(Debug, Clone, Copy)]
-pub struct RateLimitConfig {
-    /// Whether anything is limited.
-    pub enabled: bool,
-    /// Of one address before authentication.
-    pub address: Rate,
-    /// Of one actor after it.
-    pub actor: Rate,
-    /// Of one agent with a valid identity.
-    pub agent: Rate,
-    /// How long an idle one is remembered.
-    pub bucket_ttl: Duration,
-}
-
-/// A token bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// Requests per second.
-    pub per_second: u32,
-    /// Requests at once.
-    pub burst: u32,
-}
-
-impl RateLimitConfig {
-    pub(super) fn read(reader: &mut Reader) -> Self {
-        let address = rate(reader, "CERTCTL_RATE_LIMIT_RPS", "CERTCTL_RATE_LIMIT_BURST", 1);
-        let actor = rate(reader, "CERTCTL_RATE_LIMIT_PER_USER_RPS", "CERTCTL_RATE_LIMIT_PER_USER_BURST", 0);
-        let inherit = |own: u32, general: u32| if own == 0 { general } else { own };
-        Self {
-            enabled: reader.flag("CERTCTL_RATE_LIMIT_ENABLED"),
-            address,
-            actor: Rate {
-                per_second: inherit(actor.per_second, address.per_second),
-                burst: inherit(actor.burst, address.burst),
-            },
-            agent: rate(reader, "CERTCTL_RATE_LIMIT_AGENT_RPS", "CERTCTL_RATE_LIMIT_AGENT_BURST", 1),
-            bucket_ttl: reader.duration("CERTCTL_RATE_LIMIT_BUCKET_TTL", Duration::from_secs(60)),
-        }
+/// The rates of all limits. The backend is judged among the gates, because it depends on the database.
+pub(super) fn read(reader: &mut Reader) -> RateConfig {
+    // Counters forget the idle by themselves; a time of life that is set is at least checked.
+    reader.duration("CERTCTL_RATE_LIMIT_BUCKET_TTL", Duration::from_secs(60));
+    RateConfig {
+        enabled: reader.flag("CERTCTL_RATE_LIMIT_ENABLED"),
+        rps: reader.number("CERTCTL_RATE_LIMIT_RPS", 1..=MOST),
+        burst: reader.number("CERTCTL_RATE_LIMIT_BURST", 1..=MOST),
+        actor_rps: reader.number("CERTCTL_RATE_LIMIT_PER_USER_RPS", 0..=MOST),
+        actor_burst: reader.number("CERTCTL_RATE_LIMIT_PER_USER_BURST", 0..=MOST),
+        agent_rps: reader.number("CERTCTL_RATE_LIMIT_AGENT_RPS", 1..=MOST),
+        agent_burst: reader.number("CERTCTL_RATE_LIMIT_AGENT_BURST", 1..=MOST),
     }
-}
-
-fn rate(reader: &mut Reader, per_second: &str, burst: &str, least: u32) -> Rate {
-    Rate { per_second: reader.number(per_second, least..=MOST), burst: reader.number(burst, least..=MOST) }
 }
 
 const MOST: u32 = 1_000_000;

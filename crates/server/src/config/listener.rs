@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::Duration;
 
+use certctl_edge::TrustedProxies;
 use certctl_pki::San;
 use certctl_wire::settings::Reader;
 
@@ -24,7 +24,7 @@ pub struct ListenerConfig {
     /// Largest request body, bytes.
     pub body_bytes_max: usize,
     /// Whose `X-Forwarded-For` is believed.
-    pub trusted_proxies: Vec<Network>,
+    pub trusted_proxies: TrustedProxies,
     /// Origins that browsers may call from; `*` for all.
     pub cors_origins: Vec<String>,
     /// Time for a whole shutdown.
@@ -42,15 +42,6 @@ pub struct TlsPaths {
     pub key: PathBuf,
 }
 
-/// A network in CIDR form; a single address has full length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Network {
-    /// Any address of it.
-    pub address: IpAddr,
-    /// Bits that must agree.
-    pub prefix: u8,
-}
-
 impl ListenerConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
         let budget = Duration::from_secs(reader.number("CERTCTL_AUDIT_FLUSH_TIMEOUT_SECONDS", 1..=600));
@@ -62,7 +53,9 @@ impl ListenerConfig {
             tls_names: tls_names(reader),
             allow_loose_key_mode: reader.flag("CERTCTL_TLS_ALLOW_LOOSE_KEY_MODE"),
             body_bytes_max: reader.number("CERTCTL_MAX_BODY_SIZE", 1_024..=100 << 20),
-            trusted_proxies: trusted_proxies(reader),
+            trusted_proxies: reader
+                .parse("CERTCTL_TRUSTED_PROXIES", |text| text.parse::<TrustedProxies>())
+                .unwrap_or_default(),
             cors_origins: cors_origins(reader),
             shutdown_budget: budget,
             drain: drain.min(budget),
@@ -100,34 +93,6 @@ impl TlsPaths {
             }
         }
     }
-}
-
-impl FromStr for Network {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const EXPECTED: &str = "must be addresses or networks such as 10.0.0.0/8 or fd00::/8, comma-separated";
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.parse().map_err(|_| EXPECTED)?;
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().ok().filter(|bits| *bits <= longest).ok_or(EXPECTED)?,
-            None => longest,
-        };
-        Ok(Self { address, prefix })
-    }
-}
-
-fn trusted_proxies(reader: &mut Reader) -> Vec<Network> {
-    const NAME: &str = "CERTCTL_TRUSTED_PROXIES";
-    let networks: Result<Vec<Network>, _> = reader.list(NAME).iter().map(|text| text.parse()).collect();
-    networks.unwrap_or_else(|expected| {
-        reader.refuse(NAME, expected);
-        Vec::new()
-    })
 }
 
 fn tls_names(reader: &mut Reader) -> Vec<San> {

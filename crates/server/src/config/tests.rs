@@ -28,7 +28,7 @@ fn nothing_set_is_a_complete_configuration() {
     assert_eq!((config.listener.host.as_str(), config.listener.port), ("127.0.0.1", 8443));
     assert!(config.listener.is_loopback() && config.database.is_sqlite() && config.listener.tls.is_none());
     assert_eq!(config.database.url.to_string(), "sqlite:/var/lib/certctl/certctl.db");
-    assert_eq!(config.limits.actor, Rate { per_second: 50, burst: 100 });
+    assert_eq!((config.limits.rps, config.limits.burst, config.limits.agent_rps), (50, 100, 10));
     assert!(config.warnings.is_empty());
 }
 

@@ -56,16 +56,19 @@ fn advice(error: &DbError) -> String {
             ),
             other => format!("postgres refuses the connection (SQLSTATE {other}): {url}"),
         },
+        ConnectCause::Unreachable if url.starts_with("sqlite:") => no_file(url),
         ConnectCause::Unreachable => format!(
             "nothing answers at {url}. Check host, port and firewall in CERTCTL_DATABASE_URL; a database that starts slowly is waited for CERTCTL_DATABASE_CONNECT_TIMEOUT"
         ),
         ConnectCause::Tls => format!(
             "TLS with {url} failed. sslmode=verify-full needs sslrootcert=… with the CA of the database, and a server that speaks TLS"
         ),
-        ConnectCause::File => {
-            format!("the file {url} cannot be opened. Check its path, owner and mode, and those of its directory")
-        }
+        ConnectCause::File => no_file(url),
     }
+}
+
+fn no_file(url: &str) -> String {
+    format!("the file {url} cannot be opened. Check its path, owner and mode, and those of its directory")
 }
 
 const WRONG_PASSWORD: &str = "\

@@ -1,0 +1,65 @@
+//! The status file: three lines (process id, number of loads, outcome), held with a lock by the process that it speaks of.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+/// What the file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Status {
+    /// The endpoint's process.
+    pub(super) pid: u32,
+    /// How often it has tried to load a pair.
+    pub(super) loads: u64,
+    /// `ok`, `empty`, or why the last try failed.
+    pub(super) outcome: String,
+}
+
+/// The file in the hands of the endpoint.
+pub(super) struct StatusFile(File);
+
+impl StatusFile {
+    /// Takes the file; `None` when a living endpoint holds it.
+    pub(super) fn hold(path: &Path) -> io::Result<Option<Self>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Says how things stand. Readers that come in between see no complete status and read again.
+    pub(super) fn write(&self, status: &Status) -> io::Result<()> {
+        let outcome = status.outcome.replace('\n', " ");
+        let text = format!("{}\n{}\n{outcome}\n", status.pid, status.loads);
+        self.0.set_len(0)?;
+        self.0.write_all_at(text.as_bytes(), 0)
+    }
+}
+
+/// Reads the status of a living endpoint; `None` when none lives or it is just writing.
+pub(super) fn read(path: &Path) -> io::Result<Option<Status>> {
+    let file = File::open(path)?;
+    match file.try_lock_shared() {
+        Ok(()) => return Ok(None),
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(error)) => return Err(error),
+    }
+    Ok(parse(&std::fs::read_to_string(path)?))
+}
+
+fn parse(text: &str) -> Option<Status> {
+    let complete = text.strip_suffix('\n')?;
+    let mut lines = complete.splitn(3, '\n');
+    let pid = lines.next()?.parse().ok()?;
+    let loads = lines.next()?.parse().ok()?;
+    let outcome = lines.next()?.to_owned();
+    Some(Status { pid, loads, outcome })
+}
+
+/// A pair was loaded and is served.
+pub(super) const OK: &str = "ok";
+/// There is no pair yet.
+pub(super) const EMPTY: &str = "empty";

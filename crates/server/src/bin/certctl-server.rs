@@ -1,0 +1,5 @@
+//! The program `certctl-server`.
+
+fn main() -> std::process::ExitCode {
+    certctl_server::main_entry(std::env::args_os())
+}

@@ -1,0 +1,120 @@
+//! Puts the application together: every concrete type is named here.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use certctl_app::auth::Auth;
+use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, SystemIds, SystemRandomness, World};
+use certctl_db::Db;
+use certctl_domain::ids::{CaId, IssuerId};
+use certctl_domain::issuer::{agents_issuer, local_issuer};
+use certctl_edge::{Build, Site};
+use certctl_issuers::local::LocalConfig;
+use certctl_pki::Certificate;
+use secrecy::SecretString;
+
+use crate::config::Config;
+use crate::engines::Engines;
+use crate::version::VERSION;
+
+/// The application over this database, with all that every installation has.
+///
+/// # Errors
+/// The encryption key is not the one that the database was sealed with, or the database does not answer.
+pub(crate) async fn application(config: &Config, db: &Db, encryption_key: &SecretString) -> anyhow::Result<App> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
+    let ids = Arc::new(SystemIds::new(Arc::clone(&clock), Arc::clone(&randomness)));
+    let seal = crate::seal_temp::Temp::new(secrecy::ExposeSecret::expose_secret(encryption_key));
+    let world = World {
+        db: db.clone(),
+        engines: Arc::new(Engines::new(Arc::clone(&clock))),
+        seal: Arc::new(seal),
+        catalogue: catalogue(),
+        ids,
+        clock,
+        randomness,
+    };
+    let app = App::new(world, settings(config));
+    db.commit(certctl_store::roles::seed(db).await?).await?;
+    app.seed().await?;
+    local_ca(config, &app).await?;
+    app.ca_ensure(&agents_issuer(), "certctl Agents").await.context("making the CA of agent identities")?;
+    Ok(app)
+}
+
+/// The CA behind the local issuer: one of our own, or a subordinate one from files.
+async fn local_ca(config: &Config, app: &App) -> anyhow::Result<()> {
+    let issuer = local_issuer();
+    let Some(files) = &config.ca else {
+        return app.ca_ensure(&issuer, "certctl Local").await.context("making the local CA");
+    };
+    let named = "CERTCTL_CA_CERT_PATH, CERTCTL_CA_KEY_PATH";
+    let chain = std::fs::read_to_string(&files.certificate).context(named)?;
+    let settings = serde_json::json!({ "ca_cert_path": files.certificate, "ca_key_path": files.key });
+    // Judged before it is taken over: afterwards every issuance would fail.
+    let judged = LocalConfig::parse(&settings)?;
+    certctl_issuers::local::from_files(&judged, CaId::new(app.ids().ulid()), app.now()).context(named)?;
+    let key_ref = format!("file:{}", files.key.display());
+    if !app.ca_adopt(&issuer, &chain, &key_ref, &settings.to_string()).await.context(named)? {
+        let root = app.ca_root_pem(&issuer).await?;
+        if !chain.contains(root.trim_end()) {
+            tracing::warn!("{named} count at the first start only: the local issuer keeps the CA it has");
+        }
+    }
+    Ok(())
+}
+
+/// Notes who may come in by keys of the environment and by the bootstrap token.
+pub(crate) async fn authenticate(
+    _auth: &Auth,
+    _config: &Config,
+    _bootstrap: Option<SecretString>,
+) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// All doors.
+pub(crate) fn site(config: &Config, auth: Auth) -> Site {
+    let edge = certctl_edge::Config {
+        trusted_proxies: config.listener.trusted_proxies.clone(),
+        rate: config.limits,
+        body_max: config.listener.body_bytes_max,
+        build: Build { version: VERSION.to_owned(), ..Build::default() },
+    };
+    Site::new(auth, edge, certctl_api::routes())
+}
+
+/// Whose certificates clients should present: subjects of the CAs of an issuer of ours, DER.
+pub(crate) async fn client_authorities(app: &App, issuer: &IssuerId) -> anyhow::Result<Vec<Vec<u8>>> {
+    let root = Certificate::parse_pem(&app.ca_root_pem(issuer).await?)?;
+    let pair = certctl_store::cas::pair(app.db(), issuer).await?;
+    let issuing = pair.map(|(issuing, _)| Certificate::parse_der(&issuing.certificate)).transpose()?;
+    Ok(issuing.iter().chain([&root]).map(|ca| ca.subject_der().to_vec()).collect())
+}
+
+/// The connectors of this build.
+fn catalogue() -> Catalogue {
+    let targets = certctl_targets::schemas().iter().copied().copied().collect();
+    Catalogue { issuers: certctl_issuers::schemas().to_vec(), targets }
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        worker: worker(),
+        csr_timeout: config.scheduler.awaiting_csr,
+        approval_timeout: config.scheduler.awaiting_approval,
+        concurrency: config.scheduler.concurrency,
+        agent_bootstrap_tokens: config.auth.agent_bootstrap_tokens.clone(),
+        agent_reenroll: config.auth.agent_reenroll,
+        ..Settings::default()
+    }
+}
+
+/// Who this process is in leases: no other process, on no other host and at no other time, has the name.
+fn worker() -> String {
+    let mut bytes = [0; 4];
+    SystemRandomness.fill(&mut bytes);
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    format!("{host}-{}-{:08x}", std::process::id(), u32::from_be_bytes(bytes))
+}
