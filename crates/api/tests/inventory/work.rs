@@ -64,7 +64,7 @@ pub(crate) async fn jobs_are_listed_strictly(door: &Door) {
     // An internal job is not there, whatever its id.
     ada.put("/renewal-policies/rp-default", json!({"renewal_window_days": 5})).await.is(200);
     assert_eq!(ada.get("/jobs").await.is(200).counts(), (0, 0));
-    let open = certctl_jobs::open_with_key(&door.world.db.db, "replan:rp-default:2").await.expect("read");
+    let open = certctl_jobs::open_with_key(&door.world.db.db, "replan:rp-default:2:now").await.expect("read");
     ada.get(&format!("/jobs/{}", open.expect("it is there").id)).await.is(404);
 }
 

@@ -84,7 +84,10 @@ impl App {
                 return Err(blocked(&stored, counts));
             }
             let certificates = certctl_store::mappings::certificates_of_agent(self.db(), id, LISTED_MAX).await?;
-            let unit = self.agent_retirement(caller, &stored, how, &jobs, counts, &certificates);
+            let mut unit = self.agent_retirement(caller, &stored, how, &jobs, counts, &certificates);
+            for job in &jobs {
+                self.approval_withdraw(&mut unit, caller, job, "the agent that would hold the key was retired").await?;
+            }
             if self.commit_edit(AGENT, unit).await? == Committed::Done {
                 return Ok(Retired::Now { at: self.now(), cascade: counts.any(), counts, certificates });
             }
