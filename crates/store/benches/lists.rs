@@ -2,8 +2,8 @@
 //!
 //! `cargo bench -p certctl-store --bench lists -- sqlite:FILE|postgres://… [ROWS]`; an empty database is filled first.
 
-#[path = "../tests/support/fixtures.rs"]
-mod fixtures;
+#[path = "../tests/support/foundation.rs"]
+mod foundation;
 
 use std::time::Instant;
 
@@ -24,7 +24,7 @@ fn main() {
 async fn run(url: &str, rows: u64) -> Result<(), DbError> {
     let db = Db::connect(&DbConfig::new(url.parse().expect("a database URL"))).await?;
     Migrator::embedded(db.backend()).up(&db, 1, "bench").await.expect("migrations apply");
-    if certificates::total(&db, &Filter::default(), false, fixtures::now()).await?.count == 0 {
+    if certificates::total(&db, &Filter::default(), false, foundation::now()).await?.count == 0 {
         fill(&db, rows).await?;
     }
     for sort in [
@@ -43,11 +43,11 @@ async fn run(url: &str, rows: u64) -> Result<(), DbError> {
     for (name, filter) in filters() {
         time(&db, name, &filter, Sort::CreatedAt, true).await?;
         let begun = Instant::now();
-        let total = certificates::total(&db, &filter, false, fixtures::now()).await?;
+        let total = certificates::total(&db, &filter, false, foundation::now()).await?;
         report(&format!("total {name} = {}", total.count), begun.elapsed().as_secs_f64(), 0.0);
     }
     let begun = Instant::now();
-    certificates::statuses(&db, fixtures::now()).await?;
+    certificates::statuses(&db, foundation::now()).await?;
     report("statuses", begun.elapsed().as_secs_f64(), 0.0);
     db.close().await;
     Ok(())
@@ -64,7 +64,7 @@ fn filters() -> Vec<(&'static str, Filter)> {
         ("team", by(|filter| filter.team_id = Some("team_1".to_owned()))),
         ("owner", by(|filter| filter.owner_id = Some("own_1".to_owned()))),
         ("issuer", by(|filter| filter.issuer_id = Some("iss-local".to_owned()))),
-        ("expires before", by(|filter| filter.expires_before = Some(fixtures::day(1)))),
+        ("expires before", by(|filter| filter.expires_before = Some(foundation::day(1)))),
         ("search", by(|filter| filter.search = Some("cert_00000000000000000000777".to_owned()))),
         ("active", by(|filter| filter.status = Some(Status::Active))),
         ("expired", by(|filter| filter.status = Some(Status::Expired))),
@@ -76,7 +76,7 @@ fn filters() -> Vec<(&'static str, Filter)> {
 async fn time(db: &Db, name: &str, filter: &Filter, sort: Sort, descending: bool) -> Result<(), DbError> {
     let mut ask = Page { sort, descending, offset: 0, after: None, limit: 50 };
     let begun = Instant::now();
-    let page = certificates::page(db, filter, &ask, fixtures::now()).await?;
+    let page = certificates::page(db, filter, &ask, foundation::now()).await?;
     let first = begun.elapsed().as_secs_f64();
     let Some(last) = page.last() else {
         report(name, first, 0.0);
@@ -84,14 +84,14 @@ async fn time(db: &Db, name: &str, filter: &Filter, sort: Sort, descending: bool
     };
     ask.after = Some((Some(certificates::sort_value(sort, last, Status::Active)), last.id.clone()));
     let begun = Instant::now();
-    certificates::page(db, filter, &ask, fixtures::now()).await?;
+    certificates::page(db, filter, &ask, foundation::now()).await?;
     report(name, first, begun.elapsed().as_secs_f64());
     Ok(())
 }
 
 /// Certificates with spread dates, one identity and one version each, made by the database itself.
 async fn fill(db: &Db, rows: u64) -> Result<(), DbError> {
-    db.commit(fixtures::foundation()).await?;
+    db.commit(foundation::foundation()).await?;
     let (numbers, pad) = match db.backend() {
         Backend::Sqlite => (
             format!("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"),
@@ -101,7 +101,7 @@ async fn fill(db: &Db, rows: u64) -> Result<(), DbError> {
             (format!("WITH n AS (SELECT i FROM generate_series(1, {rows}) AS i)"), "lpad(i::text, 26, '0')")
         }
     };
-    let (now, day) = (fixtures::now().unix_micros(), 86_400_000_000_i64);
+    let (now, day) = (foundation::now().unix_micros(), 86_400_000_000_i64);
     let certificates = format!(
         "INSERT INTO certificates (id, name, common_name, sans, environment, owner_id, team_id, issuer_id, renewal_policy_id, tags, \
          source, not_before, not_after, renewal_failures, last_editor, created_at, updated_at, revision) {numbers} \
