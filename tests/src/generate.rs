@@ -16,7 +16,9 @@ pub struct Generated {
 pub const FILES: &[Generated] = &[
     Generated { path: "docs/reference/cli.md", content: certctl_cli::reference_markdown },
     Generated { path: "docs/reference/configuration.md", content: certctl_wire::settings::reference },
+    Generated { path: "docs/reference/openapi.json", content: certctl_api::json },
     Generated { path: "docs/reference/permissions.txt", content: certctl_domain::permission::matrix },
+    Generated { path: "docs/reference/routes.txt", content: crate::routes::matrix },
 ];
 
 impl Generated {

@@ -28,7 +28,7 @@ pub(crate) fn build(source: &Path, arguments: &[&str]) -> Result<Built> {
         .output()
         .context("starting cargo")?;
     if !output.status.success() {
-        bail!("cargo build {} failed", arguments.join(" "));
+        bail!("cargo build {} ended with {}", arguments.join(" "), output.status);
     }
     let lines = String::from_utf8_lossy(&output.stdout);
     Ok(Built(lines.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()))

@@ -89,6 +89,10 @@ impl Link {
         self.noting(self.client.agent_work(&self.agent_id, wait)).await
     }
 
+    pub(crate) async fn work_resume(&self) -> Result<Work, Error> {
+        self.noting(self.client.agent_work_resume(&self.agent_id)).await
+    }
+
     pub(crate) async fn csr_submit(&self, csr: &CsrSubmit) -> Result<String, Error> {
         self.noting(self.client.agent_csr_submit(&self.agent_id, csr)).await
     }

@@ -79,16 +79,22 @@ impl Queue {
         }
     }
 
-    /// What is left when the agent stops: one attempt each, all within [`FAREWELL`]. The rest waits in the journal.
-    pub(crate) async fn farewell(&mut self, runtime: &Runtime) {
+    /// One attempt for each result that is there, all within `patience`: at the start, before what an earlier run did is
+    /// given out again, and at the end. The rest waits in the queue, or in the journal for the next run.
+    pub(crate) async fn flush(&mut self, runtime: &Runtime, patience: Duration) {
         let rest = async {
-            while let Some(message) = self.current.take().or_else(|| self.results.try_recv().ok()) {
-                if send(runtime, &message).await.is_err() {
+            loop {
+                if self.current.is_none() {
+                    self.current = self.results.try_recv().ok();
+                }
+                let Some(message) = &self.current else { return };
+                if send(runtime, message).await.is_err() {
                     return;
                 }
+                self.current = None;
             }
         };
-        let _ = tokio::time::timeout(FAREWELL, rest).await;
+        let _ = tokio::time::timeout(patience, rest).await;
     }
 }
 
@@ -116,5 +122,3 @@ async fn send(runtime: &Runtime, message: &Message) -> Result<(), Error> {
         }
     }
 }
-
-const FAREWELL: Duration = Duration::from_secs(2);

@@ -2,6 +2,7 @@
 
 use std::{io::Write, process::ExitCode};
 
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
@@ -76,6 +77,10 @@ fn start(act: Act) -> ExitCode {
         return runtime.block_on(Box::pin(doctor::examine(&config)));
     }
     log(&config);
+    // A core dump would hold private keys.
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "core dumps cannot be switched off");
+    }
     let ended = runtime.block_on(Box::pin(until_signal(config)));
     // Threads that read what a daemon left behind writes must not hold the process.
     runtime.shutdown_background();

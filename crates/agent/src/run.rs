@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
@@ -81,6 +82,7 @@ async fn serve(runtime: &Arc<Runtime>, mut queue: Queue) {
         tracing::warn!(agent.id = runtime.link.agent_id(), "the server says that this agent is retired; ending");
         runtime.stop.cancel();
     };
+    queue.flush(runtime, GREETING).await;
     let everything = async {
         tokio::join!(work::poll(runtime), heartbeat::beat(runtime), renewal::keep(runtime), async {
             tokio::select! {
@@ -100,9 +102,14 @@ async fn serve(runtime: &Arc<Runtime>, mut queue: Queue) {
         tracing::info!(jobs = runtime.jobs.len(), "finishing what is under way");
     }
     runtime.jobs.wait().await;
-    queue.farewell(runtime).await;
+    queue.flush(runtime, FAREWELL).await;
     tracing::info!("ended");
 }
+
+/// For results of earlier runs, before the first question.
+const GREETING: Duration = Duration::from_secs(5);
+/// For results that are left when the agent stops.
+const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Settles what an earlier run left in the middle of a deployment, before anything else touches the files.
 async fn recover(site: &Arc<Site>) {

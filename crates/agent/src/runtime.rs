@@ -70,6 +70,11 @@ impl Runtime {
         Work { job: work.job.clone(), epoch: busy.get(&work.job).copied().unwrap_or(work.epoch) }
     }
 
+    /// Whether no job is under way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     pub(crate) fn put_down(&self, work: &Work) {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&work.job);
     }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use certctl_client::{Class, Error};
 use certctl_wire::{JobStatus, JobType, WorkItem};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,8 +19,12 @@ use crate::{
 };
 
 /// Asks until the agent stops. Only as much is asked for as there are hands free.
+///
+/// At the start, and after an answer that may have been lost, an agent that works on nothing says so: what the server
+/// believes it to hold comes back at once, and not when its leases are over.
 pub(crate) async fn poll(runtime: &Arc<Runtime>) {
     let mut backoff = Backoff::new(Duration::from_secs(1), runtime.poll_interval);
+    let mut how = Question::Resume;
     loop {
         // Held only to wait for a free hand: each job takes its own slot.
         let free = tokio::select! {
@@ -31,38 +36,55 @@ pub(crate) async fn poll(runtime: &Arc<Runtime>) {
         }
         let asked = Instant::now();
         let answer = tokio::select! {
-            answer = runtime.link.work(LONG_POLL) => answer,
+            answer = ask(runtime, how) => answer,
             () = runtime.stop.cancelled() => return,
         };
-        let pause = match answer {
+        let (next, pause) = match answer {
             Ok(work) => {
                 backoff.reset();
                 let empty = work.jobs.is_empty();
                 work.jobs.into_iter().for_each(|item| begin(runtime, item));
                 // A server that does not wait is not asked in a tight loop.
-                (empty && asked.elapsed() < BREATH).then_some(BREATH)
+                let hasty = how == Question::More && empty && asked.elapsed() < BREATH;
+                (Question::More, if hasty { BREATH } else { Duration::ZERO })
+            }
+            // A server that does not know this question; the work comes back by itself.
+            Err(error) if how == Question::Resume && error.class() == Class::Invalid => {
+                (Question::More, Duration::ZERO)
             }
             Err(error) => {
                 let pause = error_pause(&error, &mut backoff);
                 tracing::warn!(%error, "the question for work failed; asking again in {} ms", pause.as_millis());
-                Some(pause)
+                (Question::Resume, pause)
             }
         };
-        if let Some(pause) = pause
-            && !runtime.sleep(pause).await
-        {
+        how = next;
+        if !pause.is_zero() && !runtime.sleep(pause).await {
             return;
         }
     }
 }
 
-fn error_pause(error: &certctl_client::Error, backoff: &mut Backoff) -> Duration {
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Question {
+    /// New work.
+    More,
+    /// Also what was given out before and is not under way.
+    Resume,
+}
+
+async fn ask(runtime: &Runtime, how: Question) -> Result<certctl_wire::Work, Error> {
+    match how {
+        Question::Resume if runtime.is_idle() => runtime.link.work_resume().await,
+        Question::Resume | Question::More => runtime.link.work(LONG_POLL).await,
+    }
+}
+
+fn error_pause(error: &Error, backoff: &mut Backoff) -> Duration {
     let asked = match error {
-        certctl_client::Error::Refused { retry_after, .. } => *retry_after,
-        certctl_client::Error::Option { .. }
-        | certctl_client::Error::Unreachable { .. }
-        | certctl_client::Error::Unreadable { .. }
-        | certctl_client::Error::TooLarge { .. } => None,
+        Error::Refused { retry_after, .. } => *retry_after,
+        Error::Option { .. } | Error::Unreachable { .. } | Error::Unreadable { .. } | Error::TooLarge { .. } => None,
     };
     backoff.next().max(asked.unwrap_or_default())
 }

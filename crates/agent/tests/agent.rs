@@ -99,7 +99,14 @@ fn spki(ask: &certctl_wire::CsrSubmit) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lost_answers_are_asked_for_again_with_the_same_key() {
     let server = Server::start().await;
-    server.world().lost.extend([("register", 3), ("csr", 3), ("certificate", 1), ("status", 1), ("work", 1)]);
+    server.world().lost.extend([
+        ("register", 3),
+        ("resume", 1),
+        ("csr", 3),
+        ("work", 1),
+        ("certificate", 1),
+        ("status", 1),
+    ]);
     server.ask_for_certificate("job_1");
     let agent = start(&server);
     let done = |world: &support::World| {
@@ -142,6 +149,7 @@ async fn a_result_is_reported_by_the_next_run_when_this_one_cannot() {
 async fn where_a_proxy_drops_the_certificate_the_key_speaks() {
     let server = Server::start().await;
     server.world().only_by_key = true;
+    server.world().knows_no_resume = true;
     server.ask_for_certificate("job_1");
     let agent = start(&server);
     server.wait_until("deployed", |world| world.result("job_1_deploy").is_some()).await;

@@ -48,6 +48,13 @@ pub(crate) fn patched<B: Body + Serialize>(body: Strict<B>, fresh: &impl Seriali
     serde_json::from_value(Value::Object(fields)).map_err(|error| Problem::internal(&error))
 }
 
+/// Writes the fields of a resource as it is shown over those of `fields`.
+pub(crate) fn overlay(fields: &mut Value, shown: &impl Serialize) {
+    if let (Value::Object(fields), Ok(Value::Object(shown))) = (fields, serde_json::to_value(shown)) {
+        fields.extend(shown);
+    }
+}
+
 fn object(value: &impl Serialize) -> Result<Map<String, Value>, Problem> {
     match serde_json::to_value(value).map_err(|error| Problem::internal(&error))? {
         Value::Object(fields) => Ok(fields),

@@ -112,13 +112,10 @@ fn in_the_way(subject: Subject, error: DbError) -> Error {
     let Subject { what, table } = subject;
     match &error {
         DbError::Unique { table: of, columns } if of == table => {
-            if columns.iter().any(|column| column == "id") {
-                return Error::conflict(
-                    "id_taken",
-                    format!("id: a {what} with this id exists; leave it out or choose another"),
-                );
-            }
-            Error::conflict("name_taken", format!("name: a {what} with this name exists; choose another"))
+            let (code, field) =
+                if columns.iter().any(|column| column == "id") { ("id_taken", "id") } else { ("name_taken", "name") };
+            let message = format!("a {what} with this {field} exists; choose another");
+            Error::Conflict { code, message: format!("{field}: {message}"), details: vec![(field.to_owned(), message)] }
         }
         DbError::Reference { .. } => Error::conflict(
             "reference_changed",

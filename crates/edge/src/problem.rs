@@ -1,6 +1,7 @@
 //! The one error body of the product: `{error, message, request_id, code, details[]?}`, and how a use case's error becomes one.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::ops::{Deref, DerefMut};
 
@@ -29,6 +30,8 @@ pub struct Parts {
     pub details: Vec<ProblemDetail>,
     /// After how many seconds another attempt makes sense.
     pub retry_after: Option<u64>,
+    /// What still depends on the thing, where that is the cause.
+    pub counts: BTreeMap<String, u64>,
     challenge: Option<&'static str>,
     allow: Option<HeaderValue>,
 }
@@ -56,6 +59,9 @@ pub struct ProblemBody<'a> {
     /// The fields at fault, where fields are.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub details: &'a [ProblemDetail],
+    /// What still depends on the thing, where that is the cause.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub counts: &'a BTreeMap<String, u64>,
 }
 
 impl Problem {
@@ -67,6 +73,7 @@ impl Problem {
             message: message.into(),
             details: Vec::new(),
             retry_after: None,
+            counts: BTreeMap::new(),
             challenge: None,
             allow: None,
         }))
@@ -143,6 +150,7 @@ impl Problem {
             request_id,
             code: &self.code,
             details: &self.details,
+            counts: &self.counts,
         }
     }
 
@@ -204,6 +212,10 @@ impl From<Error> for Problem {
             Error::Refused(refusals) => Self::from(refusals),
             Error::Conflict { code, details, .. } => {
                 let mut problem = Self::new(StatusCode::CONFLICT, code, message);
+                if code == "blocked_by_dependencies" {
+                    let counts = details.iter().filter_map(|(name, count)| Some((name.clone(), count.parse().ok()?)));
+                    problem.counts = counts.collect();
+                }
                 let facts = details.into_iter().map(|(field, message)| ProblemDetail { field, message });
                 problem.details = facts.collect();
                 problem

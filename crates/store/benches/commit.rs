@@ -6,6 +6,8 @@
 
 #[path = "../tests/support/fixtures.rs"]
 mod fixtures;
+#[path = "../tests/support/foundation.rs"]
+mod foundation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +38,7 @@ async fn run(url: &str, clients: u64, time: Duration, directory: Option<String>)
         None => Migrator::embedded(db.backend()),
     };
     migrator.up(&db, 1, "bench").await.expect("migrations apply");
-    db.commit(fixtures::foundation()).await?;
+    db.commit(foundation::foundation()).await?;
     let next = Arc::new(AtomicU64::new(1));
     let begun = Instant::now();
     let clients: Vec<_> = (0..clients)
@@ -64,7 +66,7 @@ async fn run(url: &str, clients: u64, time: Duration, directory: Option<String>)
 }
 
 async fn issue(db: &Db, number: u64) -> Result<(), DbError> {
-    let now = fixtures::now();
+    let now = foundation::now();
     let certificate = fixtures::certificate(&format!("cert_{number:026}"));
     let identity = fixtures::identity(&certificate);
     let version = fixtures::reserved(&certificate, &format!("ver_{number:026}"), number);
@@ -81,7 +83,7 @@ async fn issue(db: &Db, number: u64) -> Result<(), DbError> {
     let mut unit = Unit::new();
     certctl_store::versions::record_issued(&mut unit, &version);
     certctl_store::identities::record_issued(&mut unit, &fixtures::renewed(&identity, &version));
-    certctl_store::certificates::record_first_issued(&mut unit, &certificate.id, now, fixtures::day(90), now);
+    certctl_store::certificates::record_first_issued(&mut unit, &certificate.id, now, foundation::day(90), now);
     lease::succeed(&mut unit, &lease, now.unix_micros());
     let issued = fixtures::event(&format!("evt_b{number:026}"), Action::CertificateIssued, certificate.id.as_str());
     certctl_store::audit::append(&mut unit, &issued);

@@ -45,6 +45,12 @@ pub struct Filter {
     pub requested_by: Option<String>,
 }
 
+impl Filter {
+    fn is_empty(&self) -> bool {
+        self.state.is_none() && self.certificate_id.is_none() && self.requested_by.is_none()
+    }
+}
+
 /// Requests, newest first.
 pub async fn list(db: &Db, filter: &Filter, window: &Window) -> Result<Listed<Approval>, DbError> {
     let mut query = Entity::find();
@@ -58,7 +64,12 @@ pub async fn list(db: &Db, filter: &Filter, window: &Window) -> Result<Listed<Ap
         query = query.filter(Column::RequestedBy.eq(actor.as_str()));
     }
     let by = ByTime::newest_first(Column::CreatedAt, Column::Id);
-    list::page(db, query, by, window, |row| (row.created_at, row.id.clone()), read).await
+    let position = |row: &Model| (row.created_at, row.id.clone());
+    if filter.is_empty() {
+        list::page(db, query, by, window, position, read).await
+    } else {
+        list::filtered(db, query, by, window, position, read).await
+    }
 }
 
 /// Undecided requests whose time is over, longest over first. Reads `approvals_expiry_idx`.

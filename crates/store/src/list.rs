@@ -155,8 +155,24 @@ impl<C> ByTime<C> {
     }
 }
 
-/// One page of `query` in the order of a time column, with the total of `query`.
+/// One page of a whole table, or of a part that needs no filter to be named; its total is exact.
 pub(crate) async fn page<E, C, T>(
+    db: &Db,
+    query: Select<E>,
+    by: ByTime<C>,
+    window: &Window,
+    position: impl Fn(&E::Model) -> (i64, String),
+    read: impl Fn(E::Model) -> Result<T, DbError>,
+) -> Result<Listed<T>, DbError>
+where
+    E: EntityTrait,
+    C: ColumnTrait,
+{
+    filtered(db, query, by, &Window { count: Count::Exact, ..window.clone() }, position, read).await
+}
+
+/// One page of what a filter leaves, in the order of a time column, with the total as the window wants it counted.
+pub(crate) async fn filtered<E, C, T>(
     db: &Db,
     query: Select<E>,
     by: ByTime<C>,

@@ -27,12 +27,15 @@ pub struct Filter {
 
 /// Targets, oldest first, retired ones included.
 pub async fn list(db: &Db, filter: &Filter, window: &Window) -> Result<Listed<Target>, DbError> {
-    let mut query = Entity::find();
-    if let Some(agent) = &filter.agent_id {
-        query = query.filter(Column::AgentId.eq(agent.as_str()));
-    }
     let by = ByTime::oldest_first(Column::CreatedAt, Column::Id);
-    list::page(db, query, by, window, |row| (row.created_at, row.id.clone()), read).await
+    let position = |row: &Model| (row.created_at, row.id.clone());
+    match &filter.agent_id {
+        None => list::page(db, Entity::find(), by, window, position, read).await,
+        Some(agent) => {
+            let query = Entity::find().filter(Column::AgentId.eq(agent.as_str()));
+            list::filtered(db, query, by, window, position, read).await
+        }
+    }
 }
 
 /// The targets of an agent that are not retired.

@@ -6,6 +6,8 @@ mod auth;
 mod certificates;
 #[path = "support/fixtures.rs"]
 mod fixtures;
+#[path = "support/foundation.rs"]
+mod foundation;
 #[path = "contract/inventory.rs"]
 mod inventory;
 #[path = "contract/lists.rs"]
@@ -65,7 +67,7 @@ async fn check(backend: Backend, test: impl AsyncFnOnce(&Db)) {
     if backend == Backend::Postgres {
         assert!(version(&opened.db).await.starts_with("PostgreSQL"), "this is not PostgreSQL");
     }
-    opened.db.commit(fixtures::foundation()).await.expect("the foundation is stored");
+    opened.db.commit(foundation::foundation()).await.expect("the foundation is stored");
     test(&opened.db).await;
     opened.db.close().await;
 }

@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Path as Segments, State},
+    extract::{Path as Segments, Query, State},
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -42,8 +42,8 @@ pub const API_KEY: &str = "cca_key-of-the-agent";
 pub const CERTIFICATE: &str = "cert_1";
 pub const NAME: &str = "a.example";
 
-/// Short, so that a killed agent's work comes back soon.
-const LEASE: Duration = Duration::from_secs(2);
+/// So long that a killed agent's work comes back only because the next run asks for it.
+const LEASE: Duration = Duration::from_secs(60);
 
 /// The server and all that it knows.
 pub struct Server {
@@ -74,6 +74,7 @@ pub struct World {
     /// Calls to a path that do their work and are then answered with 503, or 401, or 410.
     pub lost: BTreeMap<&'static str, usize>,
     pub only_by_key: bool,
+    pub knows_no_resume: bool,
     pub retired: bool,
     pub results_refused: bool,
     /// Names written into certificates, if not those asked for.
@@ -250,6 +251,7 @@ impl World {
             issued: BTreeMap::new(),
             lost: BTreeMap::new(),
             only_by_key: false,
+            knows_no_resume: false,
             retired: false,
             results_refused: false,
             other_names: None,
@@ -407,9 +409,20 @@ async fn heartbeat(State(shared): Told, headers: HeaderMap) -> Response {
 }
 
 /// Gives out everything that is open and not leased.
-async fn work(State(shared): Told, headers: HeaderMap) -> Response {
+async fn work(State(shared): Told, headers: HeaderMap, Query(asked): Query<BTreeMap<String, String>>) -> Response {
     if let Some(response) = admit(&shared, &headers) {
         return response;
+    }
+    if asked.contains_key("resume") {
+        let mut world = shared.world.lock().expect("not poisoned");
+        if world.knows_no_resume {
+            return refused(StatusCode::BAD_REQUEST);
+        }
+        world.leased.clear();
+        let jobs = world.lease();
+        drop(world);
+        let count = jobs.len() as u64;
+        return answer(&shared, "resume", Json(Work { jobs, count }));
     }
     let deadline = tokio::time::Instant::now() + Duration::from_secs(1);
     loop {

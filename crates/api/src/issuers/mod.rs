@@ -23,7 +23,13 @@ const TEST: &str = "/api/v1/issuers/{id}/test";
 pub(crate) fn routes() -> Routes {
     Routes::new("issuers")
         .with(get(ALL, issuer_list).about("Issuers, oldest first.").perm(Permission::IssuerRead))
-        .with(post(ALL, issuer_create).about("Creates an issuer.").fails([409, 422]).perm(Permission::IssuerEdit))
+        .with(
+            post(ALL, issuer_create)
+                .about("Creates an issuer.")
+                .fails([409, 422])
+                .keeps_answers()
+                .perm(Permission::IssuerEdit),
+        )
         .with(get(ONE, issuer_get).about("Shows one issuer.").perm(Permission::IssuerRead))
         .with(
             put(ONE, issuer_update)

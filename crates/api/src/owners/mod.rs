@@ -22,7 +22,13 @@ const ONE: &str = "/api/v1/owners/{id}";
 pub(crate) fn routes() -> Routes {
     Routes::new("owners")
         .with(get(ALL, owner_list).about("Owners, oldest first.").perm(Permission::OwnerRead))
-        .with(post(ALL, owner_create).about("Creates an owner.").fails([409, 422]).perm(Permission::OwnerEdit))
+        .with(
+            post(ALL, owner_create)
+                .about("Creates an owner.")
+                .fails([409, 422])
+                .keeps_answers()
+                .perm(Permission::OwnerEdit),
+        )
         .with(get(ONE, owner_get).about("Shows one owner.").perm(Permission::OwnerRead))
         .with(
             put(ONE, owner_update)

@@ -22,7 +22,11 @@ pub(crate) fn routes() -> Routes {
     Routes::new("renewal-policies")
         .with(get(ALL, policy_list).about("Renewal policies, oldest first.").perm(Permission::PolicyRead))
         .with(
-            post(ALL, policy_create).about("Creates a renewal policy.").fails([409, 422]).perm(Permission::PolicyEdit),
+            post(ALL, policy_create)
+                .about("Creates a renewal policy.")
+                .fails([409, 422])
+                .keeps_answers()
+                .perm(Permission::PolicyEdit),
         )
         .with(get(ONE, policy_get).about("Shows one renewal policy.").perm(Permission::PolicyRead))
         .with(

@@ -9,6 +9,7 @@ use certctl_domain::refusal::Refusal;
 use certctl_edge::Problem;
 use certctl_pki::Timestamp;
 use certctl_wire as wire;
+use serde_json::{Value, json};
 
 use crate::view::time;
 
@@ -32,9 +33,12 @@ pub(crate) fn policy(policy: &RenewalPolicy) -> wire::RenewalPolicy {
     }
 }
 
-/// What a new policy has where its creator says nothing.
-pub(super) fn fresh() -> wire::RenewalPolicy {
-    policy(&defaults(PolicyId::fixed("new"), Timestamp::UNIX_EPOCH))
+/// What a new policy has where its creator says nothing, maps that are shown only when they hold something included.
+pub(super) fn fresh() -> Value {
+    let fresh = policy(&defaults(PolicyId::fixed("new"), Timestamp::UNIX_EPOCH));
+    let mut fields = json!({ "alert_channels": {}, "alert_severity_map": {} });
+    crate::shared::overlay(&mut fields, &fresh);
+    fields
 }
 
 pub(super) fn new(body: wire::RenewalPolicyCreate) -> Result<PolicyInput, Problem> {

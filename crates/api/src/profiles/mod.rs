@@ -23,7 +23,13 @@ const ONE: &str = "/api/v1/profiles/{id}";
 pub(crate) fn routes() -> Routes {
     Routes::new("profiles")
         .with(get(ALL, profile_list).about("Profiles, oldest first.").perm(Permission::ProfileRead))
-        .with(post(ALL, profile_create).about("Creates a profile.").fails([409, 422]).perm(Permission::ProfileEdit))
+        .with(
+            post(ALL, profile_create)
+                .about("Creates a profile.")
+                .fails([409, 422])
+                .keeps_answers()
+                .perm(Permission::ProfileEdit),
+        )
         .with(get(ONE, profile_get).about("Shows one profile.").perm(Permission::ProfileRead))
         .with(
             put(ONE, profile_update)

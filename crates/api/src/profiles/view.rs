@@ -6,6 +6,7 @@ use certctl_domain::ids::ProfileId;
 use certctl_domain::profile::{Profile, ProfileRules};
 use certctl_pki::Timestamp;
 use certctl_wire as wire;
+use serde_json::{Value, json};
 
 use crate::view::time;
 
@@ -44,11 +45,14 @@ pub(crate) fn profile(profile: &Profile) -> wire::Profile {
     }
 }
 
-/// What a new profile has where its creator says nothing.
-pub(super) fn fresh() -> wire::Profile {
+/// What a new profile has where its creator says nothing, lists that are shown only when they hold something included.
+pub(super) fn fresh() -> Value {
     let at = Timestamp::UNIX_EPOCH;
     let rules = ProfileRules::named("");
-    profile(&Profile { id: ProfileId::fixed("new"), rules, created_at: at, updated_at: at, revision: 1 })
+    let fresh = profile(&Profile { id: ProfileId::fixed("new"), rules, created_at: at, updated_at: at, revision: 1 });
+    let mut fields = json!({ "required_csr_attributes": [] });
+    crate::shared::overlay(&mut fields, &fresh);
+    fields
 }
 
 /// The answer to an edit that waits for a second person.

@@ -26,7 +26,13 @@ const TEST: &str = "/api/v1/targets/{id}/test";
 pub(crate) fn routes() -> Routes {
     Routes::new("targets")
         .with(get(ALL, target_list).about("Targets, oldest first.").perm(Permission::TargetRead))
-        .with(post(ALL, target_create).about("Creates a target.").fails([409, 422]).perm(Permission::TargetEdit))
+        .with(
+            post(ALL, target_create)
+                .about("Creates a target.")
+                .fails([409, 422])
+                .keeps_answers()
+                .perm(Permission::TargetEdit),
+        )
         .with(get(ONE, target_get).about("Shows one target.").perm(Permission::TargetRead))
         .with(
             put(ONE, target_update)

@@ -22,7 +22,13 @@ const ONE: &str = "/api/v1/teams/{id}";
 pub(crate) fn routes() -> Routes {
     Routes::new("teams")
         .with(get(ALL, team_list).about("Teams, oldest first.").perm(Permission::TeamRead))
-        .with(post(ALL, team_create).about("Creates a team.").fails([409, 422]).perm(Permission::TeamEdit))
+        .with(
+            post(ALL, team_create)
+                .about("Creates a team.")
+                .fails([409, 422])
+                .keeps_answers()
+                .perm(Permission::TeamEdit),
+        )
         .with(get(ONE, team_get).about("Shows one team.").perm(Permission::TeamRead))
         .with(
             put(ONE, team_update)

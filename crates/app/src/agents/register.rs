@@ -234,7 +234,7 @@ impl App {
             .with("token_id", token.id())
             .with("spki_sha256", version.spki_sha256.as_str());
         self.audit(unit, caller, event);
-        unit.wake(crate::cache::CONFIG);
+        unit.wake(certctl_store::keys::CHANGED);
     }
 
     /// The answer to a registration whose first answer was lost.
@@ -261,7 +261,7 @@ impl App {
             .with("repeated", true)
             .with("token_id", used.token_id.as_str());
         self.audit(&mut unit, caller, event);
-        unit.wake(crate::cache::CONFIG);
+        unit.wake(certctl_store::keys::CHANGED);
         self.commit(unit).await?;
         let identity = NewIdentity {
             certificate_pem: certificate.to_pem(),

@@ -4,6 +4,7 @@ mod approve;
 mod expire;
 mod read;
 mod reject;
+mod withdraw;
 
 pub use certctl_store::approvals::Filter as ApprovalFilter;
 

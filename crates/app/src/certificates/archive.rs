@@ -59,6 +59,7 @@ impl App {
                 lease::request_cancel(&mut unit, &job.fence());
             } else {
                 lease::cancel(&mut unit, &job.fence(), &reason, now.unix_micros());
+                self.approval_withdraw(&mut unit, caller, &job, &reason.error).await?;
             }
         }
         self.audit(

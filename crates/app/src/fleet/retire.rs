@@ -84,9 +84,11 @@ impl App {
                 return Err(blocked(&stored, counts));
             }
             let certificates = certctl_store::mappings::certificates_of_agent(self.db(), id, LISTED_MAX).await?;
-            let unit = self.agent_retirement(caller, &stored, how, &jobs, counts, &certificates);
+            let mut unit = self.agent_retirement(caller, &stored, how, &jobs, counts, &certificates);
+            for job in &jobs {
+                self.approval_withdraw(&mut unit, caller, job, "the agent that would hold the key was retired").await?;
+            }
             if self.commit_edit(AGENT, unit).await? == Committed::Done {
-                self.config_changed();
                 return Ok(Retired::Now { at: self.now(), cascade: counts.any(), counts, certificates });
             }
         }
@@ -139,7 +141,7 @@ impl App {
             .with("certificate_ids", ids);
         self.audit(&mut unit, caller, event);
         self.announce(&mut unit, "agent.retired", agent.id.as_str());
-        unit.wake(crate::cache::CONFIG);
+        unit.wake(certctl_store::keys::CHANGED);
         unit.wake(crate::agents::topic(agent.id.as_str()));
         unit
     }

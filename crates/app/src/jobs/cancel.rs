@@ -1,13 +1,12 @@
 //! A job is called off.
 
 use certctl_db::Unit;
-use certctl_domain::approval::ApprovalState;
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::ids::JobId;
 use certctl_domain::permission::Permission;
 use certctl_domain::work::FailureClass;
+use certctl_jobs::Job;
 use certctl_jobs::lease::{self, Failure};
-use certctl_jobs::{Job, State};
 
 use super::JOB;
 use crate::caller::Caller;
@@ -64,26 +63,7 @@ impl App {
         let error = format!("cancelled by {}", caller.actor.id);
         let failure = Failure { class: FailureClass::Rejected.as_str().to_owned(), error };
         lease::cancel(unit, &job.fence(), &failure, now.unix_micros());
-        if job.state == State::AwaitingApproval {
-            self.approval_withdraw(unit, caller, id).await?;
-        }
+        self.approval_withdraw(unit, caller, job, "the job was cancelled").await?;
         Ok(Cancelled::Now)
-    }
-
-    /// Closes the request of a job that will not go on, so that nobody decides about nothing.
-    async fn approval_withdraw(&self, unit: &mut Unit, caller: &Caller, id: &JobId) -> Result<()> {
-        let Some(mut approval) = certctl_store::approvals::of_job(self.db(), id).await? else { return Ok(()) };
-        if approval.state != ApprovalState::Pending {
-            return Ok(());
-        }
-        let now = self.now();
-        approval.state = ApprovalState::Rejected;
-        approval.decided_by = Some(caller.actor.id.clone());
-        approval.decider_person = Some(caller.person.clone());
-        approval.decided_at = Some(now);
-        approval.decision_note = Some("the job was cancelled".to_owned());
-        approval.updated_at = now;
-        certctl_store::approvals::decide(unit, &approval);
-        Ok(())
     }
 }

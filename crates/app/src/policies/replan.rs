@@ -1,6 +1,8 @@
 //! After a policy changed, its certificates are planned anew. The work is a job of the queue, enqueued with the change, so
 //! that neither a crash nor the size of the fleet can leave a certificate on the old plan.
 
+use std::time::Duration;
+
 use certctl_db::Unit;
 use certctl_domain::certificate::Identity;
 use certctl_domain::ids::{JobId, PolicyId};
@@ -13,30 +15,35 @@ use crate::world::App;
 
 /// The kind of the job; internal, so it is not listed.
 pub(crate) const REPLAN: &str = "replan";
+/// Several times the life of what [`crate::cache`] keeps.
+const AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// Identities of one unit of work.
 const BATCH: u64 = 500;
 
 impl App {
-    /// Declares that the certificates of a policy are planned anew.
+    /// Declares that the certificates of a policy are planned anew: at once, and again when no replica can have an old copy of
+    /// the policy any more, because an issuance may have been planned by one in between.
     pub(super) fn replan_enqueue(&self, unit: &mut Unit, policy: &RenewalPolicy) {
-        let now = self.now().unix_micros();
-        let job = NewJob {
-            id: JobId::new(self.ids().ulid()).to_string(),
-            kind: REPLAN,
-            executor: Executor::Server,
-            agent_id: None,
-            certificate_id: None,
-            target_id: None,
-            state: State::Pending,
-            payload: serde_json::json!({ "policy_id": policy.id }).to_string(),
-            max_attempts: i64::MAX,
-            retry_seconds: 5,
-            priority: 0,
-            not_before: now,
-            idempotency_key: format!("{REPLAN}:{}:{}", policy.id, policy.revision),
-            parent_job_id: None,
-        };
-        certctl_jobs::enqueue(unit, job, now);
+        let now = self.now();
+        for (turn, at) in [("now", now), ("again", now + AGAIN_AFTER)] {
+            let job = NewJob {
+                id: JobId::new(self.ids().ulid()).to_string(),
+                kind: REPLAN,
+                executor: Executor::Server,
+                agent_id: None,
+                certificate_id: None,
+                target_id: None,
+                state: State::Pending,
+                payload: serde_json::json!({ "policy_id": policy.id }).to_string(),
+                max_attempts: i64::MAX,
+                retry_seconds: 5,
+                priority: 0,
+                not_before: at.unix_micros(),
+                idempotency_key: format!("{REPLAN}:{}:{}:{turn}", policy.id, policy.revision),
+                parent_job_id: None,
+            };
+            certctl_jobs::enqueue(unit, job, now.unix_micros());
+        }
     }
 
     /// Plans the identities of the policy a job names, batch by batch; each batch also keeps the lease.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use certctl_db::Unit;
 use certctl_domain::agent::{AGENT_NAME_MAX, EnrollmentToken};
 use certctl_domain::audit::{Action, Event};
@@ -13,6 +11,7 @@ use certctl_domain::refusal::{Refusal, Refusals};
 use secrecy::SecretString;
 
 use super::TOKEN;
+use crate::auth::NewSecret;
 use crate::caller::Caller;
 use crate::edit;
 use crate::error::Result;
@@ -78,10 +77,10 @@ impl App {
     /// Declares a token on a unit.
     pub(crate) fn token_declare(&self, unit: &mut Unit, caller: &Caller, ask: TokenAsk) -> TokenCreated {
         let now = self.now();
-        let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(self.random::<32>()));
+        let secret = NewSecret::generate(self, PREFIX);
         let token = EnrollmentToken {
             id: TokenId::new(self.ids().ulid()),
-            token_hash: crate::hash::sha256_hex(secret.as_bytes()),
+            token_hash: secret.digest.to_hex(),
             name_pattern: ask.name_pattern,
             agent_id: ask.agent_id,
             max_uses: ask.max_uses,
@@ -98,7 +97,7 @@ impl App {
             .with_some("name_pattern", token.name_pattern.as_deref())
             .with_some("agent_id", token.agent_id.as_ref().map(|id| id.as_str()));
         self.audit(unit, caller, event);
-        TokenCreated { token, secret: secret.into() }
+        TokenCreated { token, secret: secret.value }
     }
 
     async fn token_agent(&self, text: Option<&str>, refusals: &mut Refusals) -> Result<Option<AgentId>> {
@@ -132,7 +131,7 @@ impl TokenAsk {
 }
 
 /// What every token begins with, so that a leaked one is recognised.
-const PREFIX: &str = "cce_";
+const PREFIX: &str = "cce";
 
 fn check_pattern(pattern: Option<&str>, refusals: &mut Refusals) {
     let Some(pattern) = pattern else { return };

@@ -5,6 +5,7 @@ use std::time::Duration;
 use certctl_app::Error;
 use certctl_app::approvals::ApprovalFilter;
 use certctl_app::certificates::NewCertificate;
+use certctl_app::fleet::{Retire, Retired};
 use certctl_app::jobs::Cancelled;
 use certctl_app::owners::OwnerInput;
 use certctl_app::profiles::ProfileInput;
@@ -13,6 +14,7 @@ use certctl_app::teams::TeamInput;
 use certctl_domain::actor::Person;
 use certctl_domain::approval::{Approval, ApprovalState};
 use certctl_domain::permission::Role;
+use certctl_domain::target::MappingState;
 use certctl_jobs::State;
 use serde_json::json;
 
@@ -146,4 +148,24 @@ pub(crate) async fn a_cancelled_job_closes_its_request(fixture: &Fixture) {
     assert_eq!(app.approval_get(&ada, &request.id).await.expect("read").state, ApprovalState::Rejected);
     let shown = app.job_get(&ada, &job).await.expect("read");
     assert_eq!(certctl_app::jobs::status(shown.job.state).as_str(), "Cancelled");
+}
+
+pub(crate) async fn a_retired_agent_takes_its_requests_along(fixture: &Fixture) {
+    let request = asked(fixture).await;
+    let (app, ada) = (&fixture.app, admin());
+    let agent = app.agent_list(&ada, &first_page()).await.expect("read").items.remove(0);
+    let force = Retire::WithAll { reason: "host is gone".to_owned() };
+    match app.agent_retire(&ada, &agent.id, &force).await.expect("retired") {
+        Retired::Now { counts, certificates, .. } => {
+            assert_eq!((counts.active_targets, counts.active_certificates, counts.pending_jobs), (1, 1, 1));
+            assert_eq!(certificates.first(), request.certificate_id.as_ref());
+        }
+        Retired::Before => panic!("it was not retired yet"),
+    }
+    let job = fixture.job(job_of(&request)).await;
+    assert_eq!((job.state, job.error_class.as_deref()), (State::Cancelled, Some("agent_retired")));
+    assert_eq!(app.approval_get(&ada, &request.id).await.expect("read").state, ApprovalState::Rejected);
+    let certificate = request.certificate_id.as_ref().expect("an issuance names its certificate");
+    let mappings = certctl_store::mappings::of_certificate(&fixture.database.db, certificate).await.expect("read");
+    assert!(mappings.iter().all(|mapping| mapping.state == MappingState::Orphaned), "{mappings:?}");
 }

@@ -48,5 +48,6 @@ on_both! {
     crate::approvals::one_decision_wins as one_decision_wins,
     crate::approvals::a_rejected_issuance_is_cancelled as a_rejected_issuance_is_cancelled,
     crate::approvals::an_undecided_request_expires as an_undecided_request_expires,
+    crate::approvals::a_retired_agent_takes_its_requests_along as a_retired_agent_takes_its_requests_along,
     crate::approvals::a_cancelled_job_closes_its_request as a_cancelled_job_closes_its_request,
 }

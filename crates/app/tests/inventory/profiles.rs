@@ -1,5 +1,7 @@
 //! Profiles with their revisions, gated edits, and what follows from a policy.
 
+use std::time::Duration;
+
 use certctl_app::Error;
 use certctl_app::policies::PolicyInput;
 use certctl_app::profiles::{ProfileInput, ProfileUpdated};
@@ -104,7 +106,7 @@ pub(crate) async fn a_policy_change_is_followed_by_a_job(fixture: &Fixture) {
     let change = PolicyInput { renewal_window_days: Some(10), ..PolicyInput::default() };
     let policy = app.policy_update(&caller, &id, None, change).await.expect("updated");
     assert_eq!((policy.renewal_window_days, policy.revision), (10, 2));
-    let key = "replan:rp-default:2";
+    let key = "replan:rp-default:2:now";
     let open = certctl_jobs::open_with_key(&fixture.database.db, key).await.expect("read");
     let job = open.expect("the certificates of the policy are planned anew by a job");
     assert!(
@@ -112,6 +114,8 @@ pub(crate) async fn a_policy_change_is_followed_by_a_job(fixture: &Fixture) {
     );
     assert_eq!(app.run_due().await.expect("it runs"), 1);
     assert!(fixture.job(&job.id).await.completed_at.is_some());
+    fixture.pass(Duration::from_secs(30));
+    assert_eq!(app.run_due().await.expect("and again when no replica knows the old policy"), 1);
 
     let wrong = PolicyInput { max_retries: Some(11), retry_interval_seconds: Some(1), ..PolicyInput::default() };
     let fields = refused_fields(app.policy_update(&caller, &id, None, wrong).await);

@@ -45,7 +45,18 @@ impl Client {
     pub async fn agent_work(&self, id: &str, wait: Duration) -> Result<Work, Error> {
         let wait = wait.min(WAIT_MAX);
         let query = Query::new().filter("wait", (!wait.is_zero()).then(|| wait.as_secs().to_string()));
-        self.read(Call::get(api(["agents", id, "work"])).query(query).timeout(LONG_POLL_TIMEOUT)).await
+        // Asking takes work: an answer that may be lost is the agent's to know of.
+        self.read(Call::get(api(["agents", id, "work"])).query(query).timeout(LONG_POLL_TIMEOUT).once()).await
+    }
+
+    /// As [`Client::agent_work`], of an agent that just started and works on nothing: what it held before is given out again
+    /// at once, and not when its leases are over.
+    ///
+    /// # Errors
+    /// As every call.
+    pub async fn agent_work_resume(&self, id: &str) -> Result<Work, Error> {
+        let query = Query::new().filter("resume", Some("true".to_owned()));
+        self.read(Call::get(api(["agents", id, "work"])).query(query)).await
     }
 
     /// Sends the request an `AwaitingCSR` job asked for; the same one again gives the same answer.

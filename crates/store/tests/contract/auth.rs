@@ -11,7 +11,7 @@ use certctl_store::keys::{self, ApiKey, KeySource};
 use certctl_store::roles::{self, Grant};
 use certctl_store::sealing::{self, DataKey, Install};
 
-use crate::fixtures::{day, now};
+use crate::foundation::{day, now};
 use crate::{moved, stored, write};
 
 pub(crate) async fn keys_live_until_they_expire_or_are_revoked(db: &Db) {

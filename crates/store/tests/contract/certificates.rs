@@ -9,7 +9,8 @@ use certctl_pki::Timestamp;
 use certctl_store::list::{Count, Start, Window};
 use certctl_store::{audit, certificates, identities, mappings, outbox, versions};
 
-use crate::fixtures::{certificate, day, event, identity, issued, now, renewed, reserved};
+use crate::fixtures::{certificate, event, identity, issued, renewed, reserved};
+use crate::foundation::{day, now};
 use crate::{inventory, moved, stored, write};
 
 pub(crate) async fn a_certificate_reads_back(db: &Db) {

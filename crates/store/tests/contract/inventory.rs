@@ -9,7 +9,8 @@ use certctl_domain::profile::{Profile, ProfileRules};
 use certctl_domain::target::Target;
 use certctl_store::{agents, certificates, issuers, owners, policies, profiles, teams, tokens};
 
-use crate::fixtures::{certificate, day, issuer, now, owner, policy, team};
+use crate::fixtures::certificate;
+use crate::foundation::{day, issuer, now, owner, policy, team};
 use crate::{moved, stored, write};
 
 pub(crate) async fn things_read_back_and_refuse_old_revisions(db: &Db) {

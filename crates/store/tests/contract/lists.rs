@@ -11,11 +11,12 @@ use certctl_pki::Timestamp;
 use certctl_store::certificates::{self, Filter, Page, Sort};
 use certctl_store::{identities, versions};
 
-use crate::fixtures::{self, certificate, day, identity, issued, now, reserved};
+use crate::fixtures::{certificate, identity, issued, reserved};
+use crate::foundation::{day, now};
 use crate::stored;
 
 pub(crate) async fn counters_follow_creation_moves_and_archiving(db: &Db) {
-    stored(db, |unit| certctl_store::teams::insert(unit, &fixtures::team("team_2"))).await;
+    stored(db, |unit| certctl_store::teams::insert(unit, &crate::foundation::team("team_2"))).await;
     let before = certificate("cert_1");
     stored(db, |unit| {
         certificates::insert(unit, &before);
