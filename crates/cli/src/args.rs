@@ -124,6 +124,16 @@ pub(crate) enum Noun {
     /// What waits for a second person
     #[command(subcommand, visible_alias = "approvals")]
     Approval(ApprovalVerb),
+    /// Start a server, an agent and a TLS endpoint here, and keep a certificate served
+    #[cfg(feature = "quickstart")]
+    #[command(
+        after_help = "Examples:\n  certctl quickstart\n  certctl quickstart --once --port 0 --data-dir /tmp/certctl"
+    )]
+    Quickstart(certctl_quickstart::Quickstart),
+    /// Serve the pair of a directory, for demonstrations
+    #[cfg(feature = "quickstart")]
+    #[command(hide = true)]
+    DemoEndpoint(certctl_quickstart::DemoEndpoint),
     /// Look at the configuration and at each layer of the way to the server
     Doctor,
     /// Versions of this program and of the server
@@ -133,6 +143,17 @@ pub(crate) enum Noun {
         /// Words of the command, or the topic
         topic: Vec<String>,
     },
+}
+
+impl Noun {
+    /// Whether it runs processes here and stops them itself when a signal comes.
+    pub(crate) fn minds_signals(&self) -> bool {
+        #[cfg(feature = "quickstart")]
+        if matches!(self, Self::Quickstart(_) | Self::DemoEndpoint(_)) {
+            return true;
+        }
+        false
+    }
 }
 
 /// Which rows of a collection.

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 use certctl_cli::{Console, Exit, run};
 
 fn main() -> ExitCode {
+    #[cfg(feature = "quickstart")]
+    if let Some(code) = certctl_quickstart::reexecuted(std::env::args_os()) {
+        return code;
+    }
     let mut console = Console::of_process();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -22,9 +22,10 @@ pub async fn run(words: impl IntoIterator<Item = OsString>, console: &mut Consol
         Err(error) => return not_parsed(console, &error, json),
     };
     let json = json || cli.global.output == Some(Format::Json);
+    let minds_signals = cli.noun.minds_signals();
     let outcome = tokio::select! {
         outcome = dispatch(cli, console) => outcome,
-        () = interrupted() => Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted; what was begun on the server goes on")),
+        () = interrupted(), if !minds_signals => Err(Failure::new(Exit::Interrupted, "interrupted", "interrupted; what was begun on the server goes on")),
     };
     match outcome {
         Ok(exit) => exit,
@@ -48,7 +49,17 @@ async fn dispatch(cli: Cli, console: &mut Console) -> Result<Exit> {
         Noun::Target(verb) => verbs::target::run(&mut open(console, global, Contexts::Known)?, verb).await,
         Noun::Job(verb) => verbs::job::run(&mut open(console, global, Contexts::Known)?, verb).await,
         Noun::Approval(verb) => verbs::approval::run(&mut open(console, global, Contexts::Known)?, verb).await,
+        #[cfg(feature = "quickstart")]
+        Noun::Quickstart(args) => Ok(local(Box::pin(certctl_quickstart::quickstart(args)).await)),
+        #[cfg(feature = "quickstart")]
+        Noun::DemoEndpoint(args) => Ok(local(certctl_quickstart::demo_endpoint(args).await)),
     }
+}
+
+/// The exit code of what has reported its outcome itself.
+#[cfg(feature = "quickstart")]
+fn local(code: u8) -> Exit {
+    if code == 0 { Exit::Ok } else { Exit::Failure }
 }
 
 fn open<'a>(console: &'a mut Console, global: &Global, contexts: Contexts) -> Result<Session<'a>> {

@@ -19,7 +19,7 @@ use certctl_edge::limit::RateConfig;
 use certctl_pki::Timestamp;
 use certctl_wire::settings::{Problem, Program, Reader, SERVER_CONFIG};
 
-pub use auth::{AuthConfig, NamedKey};
+pub use auth::AuthConfig;
 pub use database::DatabaseConfig;
 pub use listener::{ListenerConfig, TlsPaths};
 pub use log::{LogConfig, LogFormat, LogLevel};

@@ -13,7 +13,6 @@ mod entry;
 mod healthcheck;
 pub mod listener;
 mod logging;
-mod seal_temp;
 mod serve;
 mod tls_init;
 mod version;

@@ -77,7 +77,7 @@ impl Server {
         let listener = bind(&config.listener).await?;
         let encryption_key = bootstrap::key_of(config, data_dir.as_ref())?;
         let db = open_database(config).await?;
-        let app = world::application(config, &db, &encryption_key).await?;
+        let (app, sealer) = world::application(config, &db, &encryption_key).await?;
         let token_file = data_dir.as_ref().map(|dir| dir.join("bootstrap-token"));
         let bootstrap_token = match (&config.auth.bootstrap_token, &token_file) {
             (Some(token), _) => Some(token.clone()),
@@ -89,7 +89,7 @@ impl Server {
         served.replace(first_pair(config, own.as_ref(), &app).await?);
 
         let auth = Auth::new(app.clone());
-        world::authenticate(&auth, config, bootstrap_token).await?;
+        world::admit(&auth, config, bootstrap_token).await?;
         let site = world::site(config, auth.clone());
         let (work, doors) = (Group::new(), Group::new());
         let clients = AnyClient::new(world::client_authorities(&app, &agents_issuer()).await?);
@@ -101,6 +101,7 @@ impl Server {
             work.run(bootstrap::remove_when_used(file, app.clone(), work.stop.clone()));
         }
         work.run_until_stopped(async move { auth.watch().await });
+        work.run(world::refresh_sealing_keys(sealer, app.clone(), work.stop.clone()));
         let (loops, jobs) = (app.clone(), app.clone());
         let (stop_loops, stop_jobs) = (work.stop.clone(), work.stop.clone());
         work.run(async move { loops.run_loops(stop_loops).await });

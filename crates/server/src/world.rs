@@ -1,9 +1,11 @@
 //! Puts the application together: every concrete type is named here.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
-use certctl_app::auth::Auth;
+use certctl_app::auth::{Auth, EnvKey};
+use certctl_app::sealing::{self, Sealer};
 use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, SystemIds, SystemRandomness, World};
 use certctl_db::Db;
 use certctl_domain::ids::{CaId, IssuerId};
@@ -12,6 +14,7 @@ use certctl_edge::{Build, Site};
 use certctl_issuers::local::LocalConfig;
 use certctl_pki::Certificate;
 use secrecy::SecretString;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::engines::Engines;
@@ -21,26 +24,30 @@ use crate::version::VERSION;
 ///
 /// # Errors
 /// The encryption key is not the one that the database was sealed with, or the database does not answer.
-pub(crate) async fn application(config: &Config, db: &Db, encryption_key: &SecretString) -> anyhow::Result<App> {
+pub(crate) async fn application(
+    config: &Config,
+    db: &Db,
+    encryption_key: &SecretString,
+) -> anyhow::Result<(App, Sealer)> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
     let ids = Arc::new(SystemIds::new(Arc::clone(&clock), Arc::clone(&randomness)));
-    let seal = crate::seal_temp::Temp::new(secrecy::ExposeSecret::expose_secret(encryption_key));
+    let sealer = sealing::open(db, encryption_key, clock.now()).await;
+    let sealer = sealer.context("CERTCTL_CONFIG_ENCRYPTION_KEY")?;
     let world = World {
         db: db.clone(),
         engines: Arc::new(Engines::new(Arc::clone(&clock))),
-        seal: Arc::new(seal),
+        seal: Arc::new(sealer.clone()),
         catalogue: catalogue(),
         ids,
         clock,
         randomness,
     };
     let app = App::new(world, settings(config));
-    db.commit(certctl_store::roles::seed(db).await?).await?;
     app.seed().await?;
     local_ca(config, &app).await?;
     app.ca_ensure(&agents_issuer(), "certctl Agents").await.context("making the CA of agent identities")?;
-    Ok(app)
+    Ok((app, sealer))
 }
 
 /// The CA behind the local issuer: one of our own, or a subordinate one from files.
@@ -65,13 +72,27 @@ async fn local_ca(config: &Config, app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Notes who may come in by keys of the environment and by the bootstrap token.
-pub(crate) async fn authenticate(
-    _auth: &Auth,
-    _config: &Config,
-    _bootstrap: Option<SecretString>,
-) -> anyhow::Result<()> {
-    Ok(())
+/// Takes over the keys of the environment and opens the bootstrap door if there is a token.
+pub(crate) async fn admit(auth: &Auth, config: &Config, bootstrap_token: Option<SecretString>) -> anyhow::Result<()> {
+    let named = config.auth.named_keys.iter().cloned();
+    let legacy = config.auth.legacy_keys.iter().enumerate();
+    let legacy =
+        legacy.map(|(place, key)| EnvKey { name: format!("legacy-key-{place}"), key: key.clone(), admin: false });
+    let keys: Vec<EnvKey> = named.chain(legacy).collect();
+    Ok(auth.start(&keys, bootstrap_token).await?)
+}
+
+/// Looks for sealing keys that another replica has added, until told to stop.
+pub(crate) async fn refresh_sealing_keys(sealer: Sealer, app: App, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(REFRESH_EVERY) => {}
+        }
+        if let Err(error) = sealer.refresh(app.db(), app.now()).await {
+            tracing::warn!("the sealing keys were not read again: {error}");
+        }
+    }
 }
 
 /// All doors.
@@ -118,3 +139,5 @@ fn worker() -> String {
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     format!("{host}-{}-{:08x}", std::process::id(), u32::from_be_bytes(bytes))
 }
+
+const REFRESH_EVERY: Duration = Duration::from_secs(60);

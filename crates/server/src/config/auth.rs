@@ -1,5 +1,6 @@
 //! Keys and tokens that the environment gives, and how people identify themselves.
 
+use certctl_app::auth::EnvKey;
 use certctl_wire::settings::Reader;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -9,7 +10,7 @@ pub struct AuthConfig {
     /// Seals secrets in the database; absent: generated for an embedded database, refused for a shared one.
     pub encryption_key: Option<SecretString>,
     /// Keys with a name.
-    pub named_keys: Vec<NamedKey>,
+    pub named_keys: Vec<EnvKey>,
     /// Keys without: viewers called `legacy-key-0` and so on.
     pub legacy_keys: Vec<SecretString>,
     /// Mints the first administrator.
@@ -24,17 +25,6 @@ pub struct AuthConfig {
     pub demo: bool,
     /// When, in seconds since 1970.
     pub demo_since: Option<i64>,
-}
-
-/// A key of the environment.
-#[derive(Debug, Clone)]
-pub struct NamedKey {
-    /// The actor.
-    pub name: String,
-    /// The key itself.
-    pub key: SecretString,
-    /// Whether it is an administrator.
-    pub admin: bool,
 }
 
 impl AuthConfig {
@@ -81,9 +71,9 @@ fn check_keygen(reader: &mut Reader) {
     }
 }
 
-fn named_keys(reader: &mut Reader) -> Vec<NamedKey> {
+fn named_keys(reader: &mut Reader) -> Vec<EnvKey> {
     const NAME: &str = "CERTCTL_API_KEYS_NAMED";
-    let mut keys: Vec<NamedKey> = Vec::new();
+    let mut keys: Vec<EnvKey> = Vec::new();
     for (place, entry) in reader.secrets(NAME).iter().enumerate() {
         let place = place + 1;
         let key = match named_key(entry.expose_secret()) {
@@ -105,7 +95,7 @@ fn named_keys(reader: &mut Reader) -> Vec<NamedKey> {
     keys
 }
 
-fn named_key(entry: &str) -> Result<NamedKey, &'static str> {
+fn named_key(entry: &str) -> Result<EnvKey, &'static str> {
     const EXPECTED: &str = "must be name:key or name:key:admin";
     let parts: Vec<&str> = entry.split(':').collect();
     let (name, key, admin) = match parts.as_slice() {
@@ -120,7 +110,7 @@ fn named_key(entry: &str) -> Result<NamedKey, &'static str> {
     if name.is_empty() || name.len() > NAME_MAX || !name.chars().all(charset) {
         return Err("has a name outside A-Z a-z 0-9 . _ - or longer than 64 characters");
     }
-    Ok(NamedKey { name: name.to_owned(), key: key.to_owned().into(), admin })
+    Ok(EnvKey { name: name.to_owned(), key: key.to_owned().into(), admin })
 }
 
 /// Authentication types of this version.
