@@ -26,6 +26,7 @@ pub mod profiles;
 pub mod reconcile;
 pub mod runner;
 pub mod scheduler;
+pub mod sealing;
 mod seed;
 pub mod targets;
 pub mod teams;

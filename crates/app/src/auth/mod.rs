@@ -4,18 +4,26 @@
 //! [`Caller::system`](crate::Caller::system), which no request can reach.
 
 mod authenticate;
+mod bootstrap;
 mod certificate;
 mod denied;
+mod keys;
+mod roles;
 mod secret;
+mod start;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use certctl_domain::ids::AgentId;
 use moka::sync::Cache;
+use secrecy::SecretString;
 
 pub use authenticate::{ClientCertificate, Presented};
+pub use bootstrap::FirstKey;
+pub use keys::{KeyList, KeyView, MadeKey, NewKey, RotatedKey};
 pub use secret::{KeyDigest, NewSecret, is_damaged};
+pub use start::EnvKey;
 
 use crate::caller::Caller;
 use crate::world::App;
@@ -36,6 +44,8 @@ struct Inner {
     noted: Cache<String, ()>,
     /// Keys whose use was noted in the last minute.
     touched: Cache<KeyDigest, ()>,
+    /// What the first administrator comes in with.
+    bootstrap_token: OnceLock<SecretString>,
 }
 
 /// What a credential stands for.
@@ -57,6 +67,7 @@ impl Auth {
             certificates: kept_for(STALE_AFTER),
             noted: kept_for(NOTED_EVERY),
             touched: kept_for(NOTED_EVERY),
+            bootstrap_token: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
