@@ -18,7 +18,11 @@ async fn health_get() -> Result<Json<wire::Health>, Problem> {
     Ok(Json(wire::Health { status: "healthy".to_owned() }))
 }
 
-async fn ready_get(app: App) -> Result<Json<wire::Ready>, Problem> {
+async fn ready_get(site: Site, app: App) -> Result<Json<wire::Ready>, Problem> {
+    if !site.readiness().is_open() {
+        let message = "the server is starting or about to stop";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message).retry_after(1));
+    }
     match tokio::time::timeout(PING_WITHIN, app.db().ping()).await {
         Ok(Ok(())) => {
             Ok(Json(wire::Ready { status: "ready".to_owned(), db: Some("reachable".to_owned()), error: None }))

@@ -37,7 +37,9 @@ pub enum SealingError {
     #[error("the encryption key has fewer than 32 bytes; make one with: openssl rand -base64 32")]
     TooShort,
     /// The database was sealed with another key.
-    #[error("the encryption key is not the one this database was sealed with (it has id {expected}, this one {given}); restore the former key")]
+    #[error(
+        "the encryption key is not the one this database was sealed with (it has id {expected}, this one {given}); restore the former key"
+    )]
     WrongKey {
         /// Id of the key that the database was sealed with.
         expected: String,
@@ -168,7 +170,10 @@ impl Sealer {
             return Ok(());
         }
         let mut unit = Unit::new();
-        certctl_store::sealing::data_key_insert(&mut unit, &fresh_key(&self.inner.kek, now, self.inner.randomness.as_ref()));
+        certctl_store::sealing::data_key_insert(
+            &mut unit,
+            &fresh_key(&self.inner.kek, now, self.inner.randomness.as_ref()),
+        );
         db.commit(unit).await?;
         self.refresh(db, now).await
     }
@@ -195,7 +200,9 @@ impl Seal for Sealer {
     fn open(&self, table: &str, column: &str, row: &str, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let opened = self.inner.keys.load().open(&place(table, column, row), sealed);
         opened.ok_or_else(|| {
-            Error::internal(format!("{table}.{column} of {row} does not open: sealed elsewhere, altered, or its data key is gone"))
+            Error::internal(format!(
+                "{table}.{column} of {row} does not open: sealed elsewhere, altered, or its data key is gone"
+            ))
         })
     }
 }

@@ -15,6 +15,7 @@ mod metrics;
 mod pipeline;
 pub mod problem;
 pub mod query;
+mod repeat;
 pub mod route;
 mod site;
 
@@ -26,4 +27,4 @@ pub use metrics::HttpMetrics;
 pub use pipeline::{Connection, local_request};
 pub use problem::{Problem, ProblemDetail};
 pub use route::{Access, RouteInfo, Routes, delete, get, patch, post, put};
-pub use site::{Build, Config, Site};
+pub use site::{Build, Config, Readiness, Recorded, Site};

@@ -1,6 +1,8 @@
 //! The site: application, limits and routes put together, ready to answer requests from a listener or from a test.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{MethodFilter, on};
@@ -26,6 +28,46 @@ pub struct Config {
     pub body_max: usize,
     /// Which program this is.
     pub build: Build,
+    /// Writes out what the process recorded of itself, in Prometheus' form.
+    pub recorded: Recorded,
+}
+
+/// Writes out what a process recorded of itself.
+#[derive(Clone)]
+pub struct Recorded(pub Arc<dyn Fn() -> String + Send + Sync>);
+
+impl Default for Recorded {
+    fn default() -> Self {
+        Self(Arc::new(String::new))
+    }
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recorded")
+    }
+}
+
+/// Whether the process wants requests: closed at first, and again when it is about to stop.
+#[derive(Debug, Default)]
+pub struct Readiness(AtomicBool);
+
+impl Readiness {
+    /// Requests are wanted.
+    pub fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Requests are wanted no more; those that come are answered all the same.
+    pub fn close(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// Whether requests are wanted.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// Which program this is.
@@ -48,6 +90,7 @@ impl Default for Config {
             rate: RateConfig::default(),
             body_max: 1 << 20,
             build: Build::default(),
+            recorded: Recorded::default(),
         }
     }
 }
@@ -63,6 +106,8 @@ struct Inner {
     config: Config,
     limits: Limits,
     metrics: HttpMetrics,
+    readiness: Readiness,
+    started: Instant,
     routes: Vec<Arc<RouteInfo>>,
     router: Router,
 }
@@ -88,7 +133,18 @@ impl Site {
         let router = router.fallback(fallback).method_not_allowed_fallback(method_fallback);
         let limits = Limits::new(&config.rate);
         let metrics = HttpMetrics::new(infos.len());
-        Self { inner: Arc::new(Inner { auth, config, limits, metrics, routes: infos, router }) }
+        Self {
+            inner: Arc::new(Inner {
+                auth,
+                config,
+                limits,
+                metrics,
+                readiness: Readiness::default(),
+                started: Instant::now(),
+                routes: infos,
+                router,
+            }),
+        }
     }
 
     /// The application.
@@ -119,6 +175,18 @@ impl Site {
     #[must_use]
     pub fn metrics(&self) -> &HttpMetrics {
         &self.inner.metrics
+    }
+
+    /// Whether the process wants requests.
+    #[must_use]
+    pub fn readiness(&self) -> &Readiness {
+        &self.inner.readiness
+    }
+
+    /// How long the site has been there.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.inner.started.elapsed()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

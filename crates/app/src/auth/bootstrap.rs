@@ -40,7 +40,8 @@ impl Auth {
             return Ok(false);
         }
         let db = self.app().db();
-        let consumed = certctl_store::sealing::install(db).await?.is_none_or(|install| install.bootstrap_consumed_at.is_some());
+        let consumed =
+            certctl_store::sealing::install(db).await?.is_none_or(|install| install.bootstrap_consumed_at.is_some());
         Ok(!consumed && !certctl_store::roles::administrator_exists(db, self.app().now()).await?)
     }
 
@@ -59,16 +60,23 @@ impl Auth {
             Vec::new(),
             origin,
         );
-        let expected = self.inner.bootstrap_token.get().map(|token| token.expose_secret().as_bytes()).unwrap_or_default();
+        let expected =
+            self.inner.bootstrap_token.get().map(|token| token.expose_secret().as_bytes()).unwrap_or_default();
         if expected.is_empty() || !bool::from(expected.ct_eq(token.as_bytes())) {
             let mut unit = Unit::new();
             let event = Event::new(Action::BootstrapFailed, "bootstrap").with("reason", "wrong_token");
             self.app().audit(&mut unit, &caller, event);
             self.app().commit(unit).await?;
-            return Err(unauthenticated("invalid_bootstrap_token", "the bootstrap token is not right; it is in the server's data directory"));
+            return Err(unauthenticated(
+                "invalid_bootstrap_token",
+                "the bootstrap token is not right; it is in the server's data directory",
+            ));
         }
         if !is_actor_name(name) {
-            return Err(Error::invalid("actor_name", "has 3 to 64 characters of a-z 0-9 _ -, and begins with a letter or digit"));
+            return Err(Error::invalid(
+                "actor_name",
+                "has 3 to 64 characters of a-z 0-9 _ -, and begins with a letter or digit",
+            ));
         }
         if !certctl_store::keys::named(self.app().db(), name).await?.is_empty() {
             return Err(Error::conflict("name_taken", format!("a key is named {name}; choose another name")));
@@ -122,7 +130,8 @@ impl Auth {
 }
 
 fn closed() -> Error {
-    let message = "the bootstrap door is closed: there is an administrator, or no token was set; ask an administrator for a key";
+    let message =
+        "the bootstrap door is closed: there is an administrator, or no token was set; ask an administrator for a key";
     Error::Gone { code: "bootstrap_closed", message: message.to_owned() }
 }
 

@@ -92,7 +92,10 @@ impl Auth {
         let same = certctl_store::keys::named(app.db(), &new.name).await?;
         let granted = certctl_store::roles::grants_of(app.db(), &actor, now).await?;
         if same.iter().any(|key| key.is_live(now)) || !granted.is_empty() {
-            return Err(Error::conflict("name_taken", format!("a key is named {}; choose another name, or rotate it", new.name)));
+            return Err(Error::conflict(
+                "name_taken",
+                format!("a key is named {}; choose another name, or rotate it", new.name),
+            ));
         }
         let secret = NewSecret::generate(app, "cck");
         let key = ApiKey {
@@ -140,8 +143,7 @@ impl Auth {
         }
         let keys = certctl_store::keys::all(db).await?.into_iter().filter(|key| key.revoked_at.is_none());
         let of = |name: &str| roles.get(&(name.to_owned(), ActorType::ApiKey.as_str())).map(|(_, ids)| ids.clone());
-        let keys: Vec<KeyView> =
-            keys.map(|key| KeyView { role_ids: of(&key.name).unwrap_or_default(), key }).collect();
+        let keys: Vec<KeyView> = keys.map(|key| KeyView { role_ids: of(&key.name).unwrap_or_default(), key }).collect();
         let named: BTreeSet<&str> = keys.iter().map(|view| view.key.name.as_str()).collect();
         let keyless = |actor: &Actor| actor.kind != ActorType::ApiKey || !named.contains(actor.id.as_str());
         let others = roles.values().filter(|(actor, _)| keyless(actor)).cloned().collect();
@@ -167,7 +169,10 @@ impl Auth {
         let old = self.api_key(id).await?;
         refuse_env(&old)?;
         if old.rotated_to.is_some() || !old.is_live(now) {
-            return Err(Error::conflict("key_not_live", format!("key {id} is revoked, over or rotated already; rotate its successor")));
+            return Err(Error::conflict(
+                "key_not_live",
+                format!("key {id} is revoked, over or rotated already; rotate its successor"),
+            ));
         }
         let actor = Actor { id: old.name.clone(), kind: ActorType::ApiKey };
         let roles = self.roles_of(&actor).await?;

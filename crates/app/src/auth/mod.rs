@@ -84,13 +84,22 @@ impl Auth {
         self.inner.certificates.invalidate_all();
     }
 
-    /// Hears of such changes on all replicas; runs until dropped.
+    /// Hears of such changes on all replicas, and forgets repeated requests that are over; runs until dropped.
     pub async fn watch(&self) {
         let mut wakes = self.inner.app.db().notifier().subscribe();
+        let mut prune = tokio::time::interval(PRUNE_EVERY);
         loop {
-            let wake = wakes.next().await;
-            if wake.topic.is_empty() || wake.topic == certctl_store::keys::CHANGED {
-                self.forget();
+            tokio::select! {
+                wake = wakes.next() => {
+                    if wake.topic.is_empty() || wake.topic == certctl_store::keys::CHANGED {
+                        self.forget();
+                    }
+                }
+                _ = prune.tick() => {
+                    if let Err(error) = self.inner.app.answers_prune().await {
+                        tracing::debug!(%error, "repeated requests that are over were not forgotten yet");
+                    }
+                }
             }
         }
     }
@@ -108,4 +117,5 @@ where
 const STALE_AFTER: Duration = Duration::from_secs(5);
 /// Denials and uses are written down at most this often.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const ENTRIES_MAX: u64 = 20_000;

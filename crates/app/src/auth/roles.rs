@@ -98,7 +98,8 @@ impl Auth {
         if !admins.contains(&leaving) {
             return Ok(());
         }
-        let live: BTreeSet<String> = certctl_store::keys::live(db, now).await?.into_iter().map(|key| key.name).collect();
+        let live: BTreeSet<String> =
+            certctl_store::keys::live(db, now).await?.into_iter().map(|key| key.name).collect();
         let remains = |actor: &&&Actor| **actor != leaving && actor.id != DEMO_ACTOR && live.contains(&actor.id);
         if admins.iter().any(|actor| remains(&actor)) {
             return Ok(());

@@ -39,7 +39,9 @@ impl Auth {
         self.env_keys_take_over(keys).await?;
         if let Some(token) = bootstrap_token.filter(|token| !token.expose_secret().is_empty()) {
             if certctl_store::roles::administrator_exists(db, self.app().now()).await? {
-                tracing::warn!("a bootstrap token is set although there is an administrator; remove it from the configuration");
+                tracing::warn!(
+                    "a bootstrap token is set although there is an administrator; remove it from the configuration"
+                );
             }
             // A second start in one process keeps the first token.
             let _ = self.inner.bootstrap_token.set(token);
@@ -65,8 +67,10 @@ impl Auth {
                 }
                 continue;
             }
-            if stored.iter().any(|known| known.name == key.name && known.source != KeySource::Env && known.is_live(now)) {
-                let message = format!("the environment names a key {} that exists in the database; rename it", key.name);
+            if stored.iter().any(|known| known.name == key.name && known.source != KeySource::Env && known.is_live(now))
+            {
+                let message =
+                    format!("the environment names a key {} that exists in the database; rename it", key.name);
                 return Err(Error::conflict("name_taken", message));
             }
             let row = ApiKey {
@@ -97,7 +101,8 @@ impl Auth {
             if !wanted.contains_key(&gone.key_hash) {
                 let mut unit = Unit::new();
                 certctl_store::keys::revoke(&mut unit, &gone.id, now);
-                let event = Event::new(Action::KeyDeleted, &gone.id).with("name", gone.name.as_str()).with("source", "env");
+                let event =
+                    Event::new(Action::KeyDeleted, &gone.id).with("name", gone.name.as_str()).with("source", "env");
                 app.audit(&mut unit, &system, event);
                 app.commit_or_moved(unit).await?;
             }

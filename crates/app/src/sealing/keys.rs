@@ -28,7 +28,7 @@ impl Keys {
         });
         let keys: Vec<Opened> = keys.collect::<Option<_>>()?;
         let live = || (0..keys.len()).filter(|index| !retired[*index]);
-        let sealing = live().find(|index| keys[*index].created_at <= settled).or_else(|| live().last())?;
+        let sealing = live().find(|index| keys[*index].created_at <= settled).or_else(|| live().next_back())?;
         Some(Self { keys, sealing })
     }
 
