@@ -6,6 +6,7 @@
 
 mod agents;
 mod approvals;
+mod audit;
 mod auth;
 mod certificates;
 mod enrollment;
@@ -13,6 +14,7 @@ mod extract;
 mod fleet;
 mod issuers;
 mod jobs;
+mod metrics;
 mod openapi;
 mod owned;
 mod owners;
@@ -36,6 +38,8 @@ pub fn routes() -> Routes {
     Routes::default()
         .and(system::routes())
         .and(auth::routes())
+        .and(audit::routes())
+        .and(metrics::routes())
         .and(openapi::routes())
         .and(teams::routes())
         .and(owners::routes())

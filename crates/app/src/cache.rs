@@ -14,6 +14,7 @@ use certctl_pki::Timestamp;
 use moka::sync::Cache;
 
 use crate::error::{Error, Result};
+use crate::gauges::Gauges;
 use crate::world::App;
 
 /// The wake topic of every change to a cached row.
@@ -28,6 +29,7 @@ pub(crate) struct Caches {
     pub(crate) policies: Cache<PolicyId, Arc<RenewalPolicy>>,
     pub(crate) engines: Cache<IssuerId, Arc<Engine>>,
     pub(crate) statuses: Cache<(), (HashMap<Status, u64>, Timestamp)>,
+    pub(crate) gauges: Cache<(), Gauges>,
 }
 
 impl Caches {
@@ -37,6 +39,7 @@ impl Caches {
             policies: cache(),
             engines: cache(),
             statuses: Cache::builder().max_capacity(1).time_to_live(STATUS_LIFE).build(),
+            gauges: Cache::builder().max_capacity(1).time_to_live(STATUS_LIFE).build(),
         }
     }
 

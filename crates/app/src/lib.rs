@@ -3,6 +3,7 @@
 
 pub mod agents;
 pub mod approvals;
+pub mod audit;
 pub mod auth;
 pub mod ca;
 pub mod cache;
@@ -13,7 +14,9 @@ mod edit;
 pub mod engine;
 pub mod error;
 pub mod fleet;
+pub mod gauges;
 mod hash;
+pub mod idempotency;
 pub mod issue;
 pub mod issuers;
 pub mod jobs;
@@ -26,6 +29,7 @@ pub mod profiles;
 pub mod reconcile;
 pub mod runner;
 pub mod scheduler;
+pub mod sealing;
 mod seed;
 mod subordinate;
 pub mod targets;

@@ -16,6 +16,7 @@ mod pipeline;
 pub mod problem;
 pub mod query;
 mod readiness;
+mod repeat;
 pub mod route;
 mod site;
 
@@ -28,4 +29,4 @@ pub use pipeline::{Connection, local_request};
 pub use problem::{Problem, ProblemDetail};
 pub use readiness::{Phase, Readiness};
 pub use route::{Access, RouteInfo, Routes, delete, get, patch, post, put};
-pub use site::{Build, Config, Site};
+pub use site::{Build, Config, Recorded, Site};

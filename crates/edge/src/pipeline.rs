@@ -23,6 +23,7 @@ use crate::headers;
 use crate::limit::{self, Budget};
 use crate::problem::Problem;
 use crate::query;
+use crate::repeat;
 use crate::route::{Access, RouteInfo};
 use crate::site::Site;
 
@@ -163,6 +164,7 @@ impl Arrival {
         let mut served = Served { route: Arc::clone(&route), index, budget: None, actor: None };
         let mut call = Call { site: context.site, route, parts, body, caller: None, trail: context.trail };
         let answer = match admit(&mut call, context.presented, &mut served).await {
+            Ok(()) if call.route.keeps_answers => repeat::run(call, run).await,
             Ok(()) => run(call).await,
             Err(problem) => Err(problem),
         };

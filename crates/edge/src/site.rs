@@ -1,6 +1,8 @@
 //! The site: application, limits and routes put together, ready to answer requests from a listener or from a test.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::routing::{MethodFilter, on};
@@ -27,6 +29,68 @@ pub struct Config {
     pub body_max: usize,
     /// Which program this is.
     pub build: Build,
+    /// Writes out what the process recorded of itself, in Prometheus' form.
+    pub recorded: Recorded,
+}
+
+/// Writes out what a process recorded of itself.
+#[derive(Clone)]
+pub struct Recorded(pub Arc<dyn Fn() -> String + Send + Sync>);
+
+impl Default for Recorded {
+    fn default() -> Self {
+        Self(Arc::new(String::new))
+    }
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recorded")
+    }
+}
+
+/// Which program this is.
+    pub build: Build,
+    /// Writes out what the process recorded of itself, in Prometheus' form.
+    pub recorded: Recorded,
+}
+
+/// Writes out what a process recorded of itself.
+#[derive(Clone)]
+pub struct Recorded(pub Arc<dyn Fn() -> String + Send + Sync>);
+
+impl Default for Recorded {
+    fn default() -> Self {
+        Self(Arc::new(String::new))
+    }
+}
+
+impl std::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Recorded")
+    }
+}
+
+/// Whether the process wants requests: closed at first, and again when it is about to stop.
+#[derive(Debug, Default)]
+pub struct Readiness(AtomicBool);
+
+impl Readiness {
+    /// Requests are wanted.
+    pub fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Requests are wanted no more; those that come are answered all the same.
+    pub fn close(&self) {
+        self.0.store(false, Ordering::Release);
+    }
+
+    /// Whether requests are wanted.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// Which program this is.
@@ -49,6 +113,7 @@ impl Default for Config {
             rate: RateConfig::default(),
             body_max: 1 << 20,
             build: Build::default(),
+            recorded: Recorded::default(),
         }
     }
 }
@@ -65,6 +130,7 @@ struct Inner {
     limits: Limits,
     metrics: HttpMetrics,
     readiness: Readiness,
+    started: Instant,
     routes: Vec<Arc<RouteInfo>>,
     router: Router,
 }
@@ -97,6 +163,7 @@ impl Site {
                 limits,
                 metrics,
                 readiness: Readiness::default(),
+                started: Instant::now(),
                 routes: infos,
                 router,
             }),
@@ -137,6 +204,12 @@ impl Site {
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
         &self.inner.readiness
+    }
+
+    /// How long the site has been there.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.inner.started.elapsed()
     }
 
     pub(crate) fn limits(&self) -> &Limits {

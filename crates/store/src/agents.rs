@@ -10,7 +10,8 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 use crate::convert;
 use crate::entities::agents::{Column, Entity, Model};
 use crate::entities::{agent_credentials, target_mappings, targets};
-use crate::list::{self, ByTime, Listed, Window};
+use crate::keys::CHANGED;
+use crate::list::{self, ByTime, Count, Listed, Window};
 
 /// The agent with this id, retired or not.
 pub async fn get(db: &Db, id: &AgentId) -> Result<Option<Agent>, DbError> {
@@ -90,6 +91,14 @@ pub fn expect_active(unit: &mut Unit, id: &AgentId) {
             .expect_null(Column::RetiredAt)
             .set(Column::RetiredAt, None::<i64>),
     );
+}
+
+/// How many agents there are that are not retired, and how many of them were heard of since `online_since`.
+pub async fn counts(db: &Db, online_since: Timestamp) -> Result<(u64, u64), DbError> {
+    let active = Entity::find().filter(Column::RetiredAt.is_null());
+    let online = active.clone().filter(Column::LastHeartbeatAt.gt(convert::micros(online_since)));
+    let (all, online) = (list::total(db, active, Count::Exact).await?, list::total(db, online, Count::Exact).await?);
+    Ok((all.rows, online.rows))
 }
 
 /// Adds an agent.
@@ -193,14 +202,14 @@ pub fn insert_credential(unit: &mut Unit, credential: &Credential) {
 /// Withdraws every credential of an agent. New ones of the same unit are inserted before this: give them a later instant, or
 /// keep them apart with [`revoke_credentials_but`].
 pub fn revoke_credentials(unit: &mut Unit, agent: &AgentId, at: Timestamp) {
-    unit.update_unguarded(revocation(agent, at).to_owned());
+    unit.update_unguarded(revocation(agent, at).to_owned()).wake(CHANGED);
 }
 
 /// Withdraws every credential of an agent but these.
 pub fn revoke_credentials_but(unit: &mut Unit, agent: &AgentId, keep: &[Credential], at: Timestamp) {
     let ids: Vec<&str> = keep.iter().map(|credential| credential.id.as_str()).collect();
     let statement = revocation(agent, at).and_where(agent_credentials::Column::Id.is_not_in(ids)).to_owned();
-    unit.update_unguarded(statement);
+    unit.update_unguarded(statement).wake(CHANGED);
 }
 
 fn revocation(agent: &AgentId, at: Timestamp) -> sea_orm::sea_query::UpdateStatement {

@@ -69,6 +69,17 @@ pub fn answer(unit: &mut Unit, key: &str, actor: &Actor, answer: &Answer) {
     );
 }
 
+/// Gives back a key that was taken at `since`, before the unit takes it again.
+pub fn release(unit: &mut Unit, key: &str, actor: &Actor, since: Timestamp) {
+    let mut delete = Query::delete();
+    delete
+        .from_table(Entity)
+        .and_where(Column::Key.eq(key))
+        .and_where(Column::Actor.eq(actor.key()))
+        .and_where(Column::CreatedAt.eq(micros(since)));
+    unit.delete_first(delete);
+}
+
 /// Forgets what came before `before`.
 pub fn prune(unit: &mut Unit, before: Timestamp) {
     let mut delete = Query::delete();

@@ -11,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::strict;
 
-/// A request body.
+/// A request body of at most `MAX` bytes, and never more than the site allows.
 #[derive(Debug)]
-pub struct Strict<B> {
+pub struct Strict<B, const MAX: usize = { usize::MAX }> {
     /// What the client may write.
     pub value: B,
     /// Fields that only the server writes, as the client sent them; hand them to [`crate::check_server_owned`].
@@ -26,11 +26,12 @@ pub struct Strict<B> {
 #[derive(Debug)]
 pub struct StrictOrEmpty<B>(pub B);
 
-impl<B: certctl_wire::Body + ToSchema + Send + 'static> FromCall for Strict<B> {
+impl<B: certctl_wire::Body + ToSchema + Send + 'static, const MAX: usize> FromCall for Strict<B, MAX> {
     async fn from_call(call: &mut Call) -> Result<Self, Problem> {
-        let bytes = call.read_body(usize::MAX).await?;
+        let bytes = call.read_body(MAX).await?;
         check_media_type(&call.parts.headers)?;
-        read(&bytes)
+        let Strict { value, server_owned, cleared } = read::<B>(&bytes)?;
+        Ok(Self { value, server_owned, cleared })
     }
 
     fn describe(doc: &mut Doc) {

@@ -17,10 +17,10 @@ impl Auth {
         self.note(format!("denied {} {route}", caller.actor.key()), caller, event).await;
     }
 
-    /// Notes that an agent asked for what belongs to another; once a minute per agent and thing.
+    /// Notes that an agent asked for what belongs to another. Every time: no honest agent does.
     pub async fn note_mismatch(&self, caller: &Caller, asked_for: &str, route: &str) {
         let event = Event::new(Action::AgentIdentityMismatch, asked_for).with("route", route);
-        self.note(format!("mismatch {} {asked_for} {route}", caller.actor.key()), caller, event).await;
+        self.write(caller, event).await;
     }
 
     /// Notes that a credential was not accepted; once a minute per address.
@@ -37,6 +37,10 @@ impl Auth {
             return;
         }
         self.inner.noted.insert(once, ());
+        self.write(caller, event).await;
+    }
+
+    async fn write(&self, caller: &Caller, event: Event) {
         let mut unit = Unit::new();
         certctl_store::audit::append(&mut unit, &caller.record(self.app(), event));
         if let Err(error) = self.app().db().commit(unit).await {

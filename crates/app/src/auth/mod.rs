@@ -4,18 +4,26 @@
 //! [`Caller::system`](crate::Caller::system), which no request can reach.
 
 mod authenticate;
+mod bootstrap;
 mod certificate;
 mod denied;
+mod keys;
+mod roles;
 mod secret;
+mod start;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use certctl_domain::ids::AgentId;
 use moka::sync::Cache;
+use secrecy::SecretString;
 
 pub use authenticate::{ClientCertificate, Presented};
+pub use bootstrap::FirstKey;
+pub use keys::{KeyList, KeyView, MadeKey, NewKey, RotatedKey};
 pub use secret::{KeyDigest, NewSecret, is_damaged};
+pub use start::EnvKey;
 
 use crate::caller::Caller;
 use crate::world::App;
@@ -36,6 +44,8 @@ struct Inner {
     noted: Cache<String, ()>,
     /// Keys whose use was noted in the last minute.
     touched: Cache<KeyDigest, ()>,
+    /// What the first administrator comes in with.
+    bootstrap_token: OnceLock<SecretString>,
 }
 
 /// What a credential stands for.
@@ -57,6 +67,7 @@ impl Auth {
             certificates: kept_for(STALE_AFTER),
             noted: kept_for(NOTED_EVERY),
             touched: kept_for(NOTED_EVERY),
+            bootstrap_token: OnceLock::new(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -73,13 +84,22 @@ impl Auth {
         self.inner.certificates.invalidate_all();
     }
 
-    /// Hears of such changes on all replicas; runs until dropped.
+    /// Hears of such changes on all replicas, and forgets repeated requests that are over; runs until dropped.
     pub async fn watch(&self) {
         let mut wakes = self.inner.app.db().notifier().subscribe();
+        let mut prune = tokio::time::interval(PRUNE_EVERY);
         loop {
-            let wake = wakes.next().await;
-            if wake.topic.is_empty() || wake.topic == certctl_store::keys::CHANGED {
-                self.forget();
+            tokio::select! {
+                wake = wakes.next() => {
+                    if wake.topic.is_empty() || wake.topic == certctl_store::keys::CHANGED {
+                        self.forget();
+                    }
+                }
+                _ = prune.tick() => {
+                    if let Err(error) = self.inner.app.answers_prune().await {
+                        tracing::debug!(%error, "repeated requests that are over were not forgotten yet");
+                    }
+                }
             }
         }
     }
@@ -97,4 +117,5 @@ where
 const STALE_AFTER: Duration = Duration::from_secs(5);
 /// Denials and uses are written down at most this often.
 const NOTED_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_EVERY: Duration = Duration::from_secs(600);
 const ENTRIES_MAX: u64 = 20_000;

@@ -1,7 +1,7 @@
 //! The form of the keys we make: `<prefix>_<8 id>_<43 base64url>_<crc32 hex>`. Scanners find it, a typing error is told from a
 //! wrong key, and the eight characters name the key in a log without giving it away.
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::SecretString;
@@ -27,6 +27,19 @@ impl KeyDigest {
     pub fn of(key: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, key.as_bytes()).as_ref());
+        Self(bytes)
+    }
+
+    /// The digest of several parts, none of which can pass for the end of another.
+    #[must_use]
+    pub fn of_parts(parts: &[&[u8]]) -> Self {
+        let mut context = Context::new(&SHA256);
+        for part in parts {
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            context.update(part);
+        }
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(context.finish().as_ref());
         Self(bytes)
     }
 

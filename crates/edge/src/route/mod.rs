@@ -219,7 +219,27 @@ impl Routes {
         Self { group, routes: Vec::new() }
     }
 
-    /// Adds a route. One without an access rule does not compile.
+    /// Adds a route. One without an access rule does not compile:
+    ///
+    /// ```compile_fail,E0277
+    /// use certctl_edge::{NoContent, Problem, Routes, get};
+    ///
+    /// async fn nothing() -> Result<NoContent, Problem> {
+    ///     Ok(NoContent)
+    /// }
+    /// let _ = Routes::new("group").with(get("/nothing", nothing).about("Does nothing."));
+    /// ```
+    ///
+    /// The same with a rule does:
+    ///
+    /// ```
+    /// use certctl_edge::{NoContent, Problem, Routes, get};
+    ///
+    /// async fn nothing() -> Result<NoContent, Problem> {
+    ///     Ok(NoContent)
+    /// }
+    /// let _ = Routes::new("group").with(get("/nothing", nothing).about("Does nothing.").public());
+    /// ```
     #[must_use]
     pub fn with<R: Declared>(mut self, route: Route<R>) -> Self {
         let access = route.rule.access();
@@ -270,4 +290,35 @@ fn standing(access: Access, surface: Surface) -> Vec<u16> {
         Surface::Bootstrap | Surface::Register => statuses.push(503),
     }
     statuses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Compiles only while `Undeclared` is no [`Declared`]: with two candidates for `_` the path would be ambiguous.
+    #[test]
+    fn compile_fail_a_route_without_an_access_rule_is_not_accepted() {
+        trait Candidate<Which> {
+            fn chosen() {}
+        }
+        struct Accepted;
+        impl<T: ?Sized> Candidate<()> for T {}
+        impl<T: ?Sized + Declared> Candidate<Accepted> for T {}
+        <Undeclared as Candidate<_>>::chosen();
+    }
+
+    #[test]
+    fn rules_admit_agents_only_where_they_say_so() {
+        let permission = Permission::JobRead;
+        let admitted = [
+            Access::Public,
+            Access::Authenticated,
+            Access::Perm(permission),
+            Access::Agent(permission),
+            Access::AgentOrPerm(permission),
+        ]
+        .map(Access::admits_agents);
+        assert_eq!(admitted, [false, false, false, true, true]);
+    }
 }

@@ -1,0 +1,126 @@
+//! Roles: what they permit, and giving them to actors and taking them away.
+
+use std::collections::BTreeSet;
+
+use certctl_db::Unit;
+use certctl_domain::actor::{Actor, ActorType};
+use certctl_domain::audit::{Action, Event};
+use certctl_domain::ids::RoleId;
+use certctl_domain::permission::{Permission, Role};
+use certctl_domain::refusal::Refusals;
+use certctl_store::roles::DEMO_ACTOR;
+
+use super::Auth;
+use super::keys::{grant, parse_expiry, require_no_escalation};
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+
+impl Auth {
+    /// The roles there are.
+    ///
+    /// # Errors
+    /// [`Error::Denied`].
+    pub fn role_list(&self, caller: &Caller) -> Result<Vec<Role>> {
+        caller.require(Permission::AuthRoleList)?;
+        Ok(Role::ALL.to_vec())
+    }
+
+    /// One role.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; [`Error::Missing`].
+    pub fn role_get(&self, caller: &Caller, id: &RoleId) -> Result<Role> {
+        caller.require(Permission::AuthRoleList)?;
+        Role::parse(id.as_str()).ok_or_else(|| Error::missing("role", id))
+    }
+
+    /// Gives a role to the actor of a key name; nothing happens where it holds it already.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; [`Error::Missing`] for an unknown name; [`Error::Refused`]; [`Error::Forbidden`] when the role holds
+    /// more than the caller.
+    pub async fn role_grant(&self, caller: &Caller, name: &str, role_id: &str, expires_at: Option<&str>) -> Result<()> {
+        caller.require(Permission::AuthRoleAssign)?;
+        let app = self.app();
+        let actor = self.actor_named(name).await?;
+        let role = role_of(role_id).map_err(|message| Error::invalid("role_id", message))?;
+        let mut refusals = Refusals::new();
+        let expires_at = parse_expiry(expires_at, app.now(), &mut refusals);
+        refusals.into_result()?;
+        require_no_escalation(caller, role)?;
+        let mut unit = Unit::new();
+        certctl_store::roles::grant_insert(&mut unit, &grant(self, caller, &actor, role, expires_at));
+        let event = Event::new(Action::RoleGranted, name)
+            .with("role_id", role.id())
+            .with_some("expires_at", expires_at.map(|at| at.to_rfc3339()));
+        app.audit(&mut unit, caller, event);
+        app.commit(unit).await?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Takes a role from the actor of a key name; nothing happens where it does not hold it.
+    ///
+    /// # Errors
+    /// [`Error::Denied`]; [`Error::Missing`] for an unknown name or role; [`Error::Conflict`] for the last administrator.
+    pub async fn role_revoke(&self, caller: &Caller, name: &str, role_id: &RoleId) -> Result<()> {
+        caller.require(Permission::AuthRoleRevoke)?;
+        let app = self.app();
+        let actor = self.actor_named(name).await?;
+        let role = Role::parse(role_id.as_str()).ok_or_else(|| Error::missing("role", role_id))?;
+        if role == Role::Admin {
+            self.require_another_admin(&actor).await?;
+        }
+        let mut unit = Unit::new();
+        certctl_store::roles::grant_delete(&mut unit, &actor, role_id);
+        app.audit(&mut unit, caller, Event::new(Action::RoleRevoked, name).with("role_id", role.id()));
+        app.commit(unit).await?;
+        self.forget();
+        Ok(())
+    }
+
+    /// Roles that an actor holds now.
+    pub(super) async fn roles_of(&self, actor: &Actor) -> Result<Vec<Role>> {
+        let grants = certctl_store::roles::grants_of(self.app().db(), actor, self.app().now()).await?;
+        Ok(grants.iter().filter_map(|grant| Role::parse(grant.role_id.as_str())).collect())
+    }
+
+    /// Somebody else must remain who can log in as an administrator and whose role does not end by itself.
+    pub(super) async fn require_another_admin(&self, leaving: &Actor) -> Result<()> {
+        let db = self.app().db();
+        let now = self.app().now();
+        let grants = certctl_store::roles::grants(db, now).await?;
+        let admins: Vec<&Actor> = grants
+            .iter()
+            .filter(|grant| grant.role_id.as_str() == Role::Admin.id() && grant.expires_at.is_none())
+            .map(|grant| &grant.actor)
+            .collect();
+        if !admins.contains(&leaving) {
+            return Ok(());
+        }
+        let live: BTreeSet<String> =
+            certctl_store::keys::live(db, now).await?.into_iter().map(|key| key.name).collect();
+        let remains = |actor: &&&Actor| **actor != leaving && actor.id != DEMO_ACTOR && live.contains(&actor.id);
+        if admins.iter().any(|actor| remains(&actor)) {
+            return Ok(());
+        }
+        let message = format!("{} is the last administrator; make another one first", leaving.id);
+        Err(Error::conflict("last_admin", message))
+    }
+
+    async fn actor_named(&self, name: &str) -> Result<Actor> {
+        if name == DEMO_ACTOR {
+            return Err(Error::conflict("reserved_actor", format!("{name} is reserved")));
+        }
+        if certctl_store::keys::named(self.app().db(), name).await?.is_empty() {
+            return Err(Error::missing("API key", name));
+        }
+        Ok(Actor { id: name.to_owned(), kind: ActorType::ApiKey })
+    }
+}
+
+/// The role of an id as clients write it.
+pub(super) fn role_of(id: &str) -> std::result::Result<Role, String> {
+    let known: Vec<&str> = Role::ALL.into_iter().map(Role::id).collect();
+    Role::parse(id).ok_or_else(|| format!("role {id:?} does not exist; known are {}", known.join(", ")))
+}

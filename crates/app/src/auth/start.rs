@@ -1,0 +1,129 @@
+//! What a start does about who may call: the catalogue of roles and permissions, the keys of the environment, the bootstrap
+//! token. Safe at every start of every replica.
+
+use std::collections::BTreeMap;
+
+use certctl_db::Unit;
+use certctl_domain::actor::{Actor, ActorType, Person};
+use certctl_domain::audit::{Action, Event};
+use certctl_domain::ids::{GrantId, KeyId, RoleId};
+use certctl_domain::permission::Role;
+use certctl_store::keys::{ApiKey, KeySource};
+use certctl_store::roles::Grant;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Auth;
+use super::secret::KeyDigest;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+
+/// A key of the environment.
+#[derive(Debug, Clone)]
+pub struct EnvKey {
+    /// The actor.
+    pub name: String,
+    /// The key itself.
+    pub key: SecretString,
+    /// Whether it is an administrator when it is first seen.
+    pub admin: bool,
+}
+
+impl Auth {
+    /// Brings the catalogue up to date, takes over the keys of the environment, and opens the bootstrap door if there is a token.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn start(&self, keys: &[EnvKey], bootstrap_token: Option<SecretString>) -> Result<()> {
+        let db = self.app().db();
+        self.app().commit(certctl_store::roles::seed(db).await?).await?;
+        self.env_keys_take_over(keys).await?;
+        if let Some(token) = bootstrap_token.filter(|token| !token.expose_secret().is_empty()) {
+            if certctl_store::roles::administrator_exists(db, self.app().now()).await? {
+                tracing::warn!(
+                    "a bootstrap token is set although there is an administrator; remove it from the configuration"
+                );
+            }
+            // A second start in one process keeps the first token.
+            let _ = self.inner.bootstrap_token.set(token);
+        }
+        self.forget();
+        Ok(())
+    }
+
+    /// Keys that are new get their roles, once per name: a role taken from such a name stays taken. Keys that are no longer in
+    /// the environment are revoked.
+    async fn env_keys_take_over(&self, keys: &[EnvKey]) -> Result<()> {
+        let app = self.app();
+        let stored = certctl_store::keys::all(app.db()).await?;
+        let seen = certctl_store::keys::backfilled(app.db()).await?;
+        let wanted: BTreeMap<String, &EnvKey> =
+            keys.iter().map(|key| (KeyDigest::of(key.key.expose_secret()).to_hex(), key)).collect();
+        let now = app.now();
+        let system = Caller::system("environment");
+        for (hash, key) in &wanted {
+            if let Some(known) = stored.iter().find(|known| known.key_hash == *hash) {
+                if known.revoked_at.is_some() {
+                    tracing::warn!(key = key.name, "the environment holds a key that was revoked; it opens nothing");
+                }
+                continue;
+            }
+            if stored.iter().any(|known| known.name == key.name && known.source != KeySource::Env && known.is_live(now))
+            {
+                let message =
+                    format!("the environment names a key {} that exists in the database; rename it", key.name);
+                return Err(Error::conflict("name_taken", message));
+            }
+            let row = ApiKey {
+                id: KeyId::new(app.ids().ulid()),
+                name: key.name.clone(),
+                key_hash: hash.clone(),
+                source: KeySource::Env,
+                person: Person(format!("env:{}", key.name)),
+                owner_id: None,
+                created_by: system.actor.id.clone(),
+                created_at: now,
+                expires_at: None,
+                last_used_at: None,
+                revoked_at: None,
+                rotated_to: None,
+            };
+            let mut unit = Unit::new();
+            certctl_store::keys::insert(&mut unit, &row);
+            let event = Event::new(Action::KeyCreated, &row.id).with("name", row.name.as_str()).with("source", "env");
+            app.audit(&mut unit, &system, event);
+            if !seen.contains(&key.name) {
+                self.env_key_grant(&mut unit, &system, key);
+            }
+            // Another replica may be doing the same.
+            app.commit_or_moved(unit).await?;
+        }
+        for gone in stored.iter().filter(|known| known.source == KeySource::Env && known.revoked_at.is_none()) {
+            if !wanted.contains_key(&gone.key_hash) {
+                let mut unit = Unit::new();
+                certctl_store::keys::revoke(&mut unit, &gone.id, now);
+                let event =
+                    Event::new(Action::KeyDeleted, &gone.id).with("name", gone.name.as_str()).with("source", "env");
+                app.audit(&mut unit, &system, event);
+                app.commit_or_moved(unit).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn env_key_grant(&self, unit: &mut Unit, system: &Caller, key: &EnvKey) {
+        let app = self.app();
+        let role = if key.admin { Role::Admin } else { Role::Viewer };
+        let grant = Grant {
+            id: GrantId::new(app.ids().ulid()),
+            actor: Actor { id: key.name.clone(), kind: ActorType::ApiKey },
+            role_id: RoleId::fixed(role.id()),
+            granted_by: "bootstrap".to_owned(),
+            granted_at: app.now(),
+            expires_at: None,
+        };
+        certctl_store::roles::grant_insert(unit, &grant);
+        certctl_store::keys::backfill(unit, &key.name, app.now());
+        let event = Event::new(Action::RoleGranted, &key.name).with("role_id", role.id()).with("source", "env");
+        app.audit(unit, system, event);
+    }
+}
