@@ -1,7 +1,6 @@
 //! The site: application, limits and routes put together, ready to answer requests from a listener or from a test.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -46,50 +45,6 @@ impl Default for Recorded {
 impl std::fmt::Debug for Recorded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Recorded")
-    }
-}
-
-/// Which program this is.
-    pub build: Build,
-    /// Writes out what the process recorded of itself, in Prometheus' form.
-    pub recorded: Recorded,
-}
-
-/// Writes out what a process recorded of itself.
-#[derive(Clone)]
-pub struct Recorded(pub Arc<dyn Fn() -> String + Send + Sync>);
-
-impl Default for Recorded {
-    fn default() -> Self {
-        Self(Arc::new(String::new))
-    }
-}
-
-impl std::fmt::Debug for Recorded {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Recorded")
-    }
-}
-
-/// Whether the process wants requests: closed at first, and again when it is about to stop.
-#[derive(Debug, Default)]
-pub struct Readiness(AtomicBool);
-
-impl Readiness {
-    /// Requests are wanted.
-    pub fn open(&self) {
-        self.0.store(true, Ordering::Release);
-    }
-
-    /// Requests are wanted no more; those that come are answered all the same.
-    pub fn close(&self) {
-        self.0.store(false, Ordering::Release);
-    }
-
-    /// Whether requests are wanted.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire)
     }
 }
 
@@ -200,7 +155,7 @@ impl Site {
         &self.inner.metrics
     }
 
-    /// Whether this process wants requests.
+    /// Whether the process wants requests.
     #[must_use]
     pub fn readiness(&self) -> &Readiness {
         &self.inner.readiness

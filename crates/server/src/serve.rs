@@ -90,7 +90,7 @@ impl Server {
 
         let auth = Auth::new(app.clone());
         world::admit(&auth, config, bootstrap_token).await?;
-        let site = world::site(config, auth.clone());
+        let site = world::site(config, auth.clone())?;
         let (work, doors) = (Group::new(), Group::new());
         let clients = AnyClient::new(world::client_authorities(&app, &agents_issuer()).await?);
         let tls = Arc::new(server_config(Arc::clone(&served), Arc::new(clients))?);

@@ -10,9 +10,10 @@ use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, Syst
 use certctl_db::Db;
 use certctl_domain::ids::{CaId, IssuerId};
 use certctl_domain::issuer::{agents_issuer, local_issuer};
-use certctl_edge::{Build, Site};
+use certctl_edge::{Build, Recorded, Site};
 use certctl_issuers::local::LocalConfig;
 use certctl_pki::Certificate;
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -96,15 +97,33 @@ pub(crate) async fn refresh_sealing_keys(sealer: Sealer, app: App, stop: Cancell
 }
 
 /// All doors.
-pub(crate) fn site(config: &Config, auth: Auth) -> Site {
+///
+/// # Errors
+/// Something else in this process records metrics already.
+pub(crate) fn site(config: &Config, auth: Auth) -> anyhow::Result<Site> {
     let edge = certctl_edge::Config {
         trusted_proxies: config.listener.trusted_proxies.clone(),
         rate: config.limits,
         body_max: config.listener.body_bytes_max,
         build: Build { version: VERSION.to_owned(), ..Build::default() },
+        recorded: recorder()?,
     };
-    Site::new(auth, edge, certctl_api::routes())
+    Ok(Site::new(auth, edge, certctl_api::routes()))
 }
+
+/// What the process counts of itself, in Prometheus' form. Old samples of the histograms are folded when somebody reads.
+fn recorder() -> anyhow::Result<Recorded> {
+    let seconds = Matcher::Suffix("duration_seconds".to_owned());
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS).context("the buckets of durations")?;
+    let handle = builder.install_recorder().context("recording metrics")?;
+    Ok(Recorded(Arc::new(move || {
+        handle.run_upkeep();
+        handle.render()
+    })))
+}
+
+/// Upper bounds of the duration histograms, seconds.
+const BUCKETS: [f64; 11] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0];
 
 /// Whose certificates clients should present: subjects of the CAs of an issuer of ours, DER.
 pub(crate) async fn client_authorities(app: &App, issuer: &IssuerId) -> anyhow::Result<Vec<Vec<u8>>> {
