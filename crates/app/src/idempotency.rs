@@ -92,7 +92,10 @@ impl App {
 }
 
 fn under_way() -> Error {
-    Error::conflict("idempotency_under_way", "the first request with this Idempotency-Key is still under way; ask again in a moment")
+    Error::conflict(
+        "idempotency_under_way",
+        "the first request with this Idempotency-Key is still under way; ask again in a moment",
+    )
 }
 
 const KEPT: Duration = Duration::from_secs(24 * 3600);

@@ -66,11 +66,7 @@ async fn keep(app: &certctl_app::App, caller: &Caller, key: &str, response: Resp
     let (parts, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.map_err(|error| Problem::internal(&error))?;
     let text = |name: HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let kept = Kept {
-        location: text(LOCATION),
-        etag: text(ETAG),
-        body: String::from_utf8_lossy(&bytes).into_owned(),
-    };
+    let kept = Kept { location: text(LOCATION), etag: text(ETAG), body: String::from_utf8_lossy(&bytes).into_owned() };
     let kept = serde_json::to_string(&kept).map_err(|error| Problem::internal(&error))?;
     if let Err(error) = app.answer_keep(caller, key, parts.status.as_u16(), kept).await {
         tracing::warn!(%error, "an answer was not kept under its idempotency key: {error}");

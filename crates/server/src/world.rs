@@ -114,7 +114,8 @@ pub(crate) fn site(config: &Config, auth: Auth) -> anyhow::Result<Site> {
 /// What the process counts of itself, in Prometheus' form. Old samples of the histograms are folded when somebody reads.
 fn recorder() -> anyhow::Result<Recorded> {
     let seconds = Matcher::Suffix("duration_seconds".to_owned());
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS).context("the buckets of durations")?;
+    let builder =
+        PrometheusBuilder::new().set_buckets_for_metric(seconds, &BUCKETS).context("the buckets of durations")?;
     let handle = builder.install_recorder().context("recording metrics")?;
     Ok(Recorded(Arc::new(move || {
         handle.run_upkeep();

@@ -209,7 +209,11 @@ impl App {
         self.certificate_commit(&checked, unit).await?;
         match self.issuance_sign(&plan, &lease, caller).await {
             Ok(version) => {
-                let certificate = certctl_store::certificates::after_issue(checked.certificate, &version, version.issued_at.unwrap_or_else(|| self.now()));
+                let certificate = certctl_store::certificates::after_issue(
+                    checked.certificate,
+                    &version,
+                    version.issued_at.unwrap_or_else(|| self.now()),
+                );
                 let dates = version.not_before.zip(version.not_after);
                 let renew_at =
                     dates.and_then(|(start, end)| renewal::planned(&certificate.id, start, end, &checked.policy));
