@@ -8,7 +8,7 @@ use certctl_app::configuration::Catalogue;
 use certctl_app::{
     App, CaMaterial, Caller, Clock, EngineFactory, Error, Randomness, Seal, Settings, SystemRandomness, World,
 };
-use certctl_connector::{ConnectorError, Engine, SharedIssuer};
+use certctl_connector::{ConfigSchema, ConnectorError, Engine, SharedIssuer};
 use certctl_db::{Backend, Unit};
 use certctl_domain::actor::{Actor, ActorType, Person};
 use certctl_domain::audit::Origin;
@@ -136,6 +136,14 @@ impl TestWorld {
         let mut world = world(&self.db, &self.clock, &self.ids, &self.engines);
         world.db = self.db.again().await;
         App::new(world, settings(worker))
+    }
+
+    /// The same application with further types of target.
+    #[must_use]
+    pub fn app_with_targets(&self, further: &[ConfigSchema]) -> App {
+        let mut world = world(&self.db, &self.clock, &self.ids, &self.engines);
+        world.catalogue.targets.extend_from_slice(further);
+        App::new(world, settings("server-a"))
     }
 
     /// A person with all rights.

@@ -166,6 +166,6 @@ pub(crate) async fn a_retired_agent_takes_its_requests_along(fixture: &Fixture) 
     assert_eq!((job.state, job.error_class.as_deref()), (State::Cancelled, Some("agent_retired")));
     assert_eq!(app.approval_get(&ada, &request.id).await.expect("read").state, ApprovalState::Rejected);
     let certificate = request.certificate_id.as_ref().expect("an issuance names its certificate");
-    let mappings = certctl_store::mappings::of_certificate(&fixture.database.db, certificate).await.expect("read");
+    let mappings = certctl_store::mappings::of_certificate(fixture.db(), certificate).await.expect("read");
     assert!(mappings.iter().all(|mapping| mapping.state == MappingState::Orphaned), "{mappings:?}");
 }

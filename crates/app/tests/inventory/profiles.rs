@@ -41,7 +41,7 @@ pub(crate) async fn every_revision_stays_readable(fixture: &Fixture) {
     let first = app.profile_create(&caller, None, named("web")).await.expect("created");
     let second = applied(app.profile_update(&caller, &first.id, Some(1), ttl(86_400)).await.expect("updated"));
     assert_eq!(second.revision, 2);
-    let db = &fixture.database.db;
+    let db = fixture.db();
     let kept = certctl_store::profiles::at_revision(db, &first.id, 1).await.expect("read").expect("kept");
     assert_eq!(kept, first.rules);
     let kept = certctl_store::profiles::at_revision(db, &first.id, 2).await.expect("read").expect("kept");
@@ -107,7 +107,7 @@ pub(crate) async fn a_policy_change_is_followed_by_a_job(fixture: &Fixture) {
     let policy = app.policy_update(&caller, &id, None, change).await.expect("updated");
     assert_eq!((policy.renewal_window_days, policy.revision), (10, 2));
     let key = "replan:rp-default:2:now";
-    let open = certctl_jobs::open_with_key(&fixture.database.db, key).await.expect("read");
+    let open = certctl_jobs::open_with_key(fixture.db(), key).await.expect("read");
     let job = open.expect("the certificates of the policy are planned anew by a job");
     assert!(
         app.job_list(&caller, &Default::default(), &crate::support::first_page()).await.expect("read").items.is_empty()

@@ -34,8 +34,7 @@ pub(crate) async fn secrets_are_kept_sealed_and_masked(fixture: &Fixture) {
     let target = app.target_create(&caller, new).await.expect("created");
     let shown: Value = serde_json::from_str(&target.config).expect("JSON");
     assert_eq!(shown, json!({"host": "192.0.2.1:443", "password": {"$secret": "set"}, "port_name": "a"}));
-    let sealed = target.sealed_config.as_deref().expect("sealed");
-    assert!(!sealed.windows(7).any(|bytes| bytes == b"hunter2"));
+    assert_eq!(opened(target.sealed_config.as_deref())["password"], "hunter2");
 
     let edit = |config: ConfigInput| TargetInput { config: Some(config), ..TargetInput::default() };
     let renamed = ConfigInput::Patch(json!({"port_name": null}));
@@ -53,9 +52,10 @@ pub(crate) async fn secrets_are_kept_sealed_and_masked(fixture: &Fixture) {
 
 fn opened(sealed: Option<&[u8]>) -> Value {
     let sealed = sealed.expect("sealed");
-    let at = sealed.iter().position(|byte| *byte == b':').expect("the place comes first");
-    let plain: Vec<u8> = sealed[at + 1..].iter().rev().copied().collect();
-    serde_json::from_slice(&plain).expect("JSON")
+    // The seal of a test hides nothing: it writes the place in front.
+    assert!(sealed.starts_with(b"targets|sealed_config|tgt_"));
+    let at = sealed.iter().position(|byte| *byte == b'{').expect("an object follows the place");
+    serde_json::from_slice(&sealed[at..]).expect("JSON")
 }
 
 pub(crate) async fn issuers_of_ours_are_hidden(fixture: &Fixture) {
@@ -95,15 +95,11 @@ pub(crate) async fn a_local_issuer_gets_its_authorities(fixture: &Fixture) {
     };
     let issuer = app.issuer_create(&caller, new).await.expect("created");
     assert_eq!(issuer.kind, "GenericCA");
-    let pair = certctl_store::cas::pair(&fixture.database.db, &issuer.id).await.expect("read");
+    let pair = certctl_store::cas::pair(fixture.db(), &issuer.id).await.expect("read");
     assert!(pair.is_some(), "root and issuing CA are on record");
-    let tested = app.issuer_test(&caller, &issuer.id).await;
-    assert!(
-        matches!(&tested, Err(Error::Connector(error)) if error.to_string().contains("with its authorities")),
-        "{tested:?}"
-    );
+    app.issuer_test(&caller, &issuer.id).await.expect("it would sign");
     let stored = app.issuer_get(&caller, &issuer.id).await.expect("read");
-    assert_eq!((stored.test_status.as_str(), stored.revision), ("failed", 1));
+    assert_eq!((stored.test_status.as_str(), stored.revision), ("success", 1));
     assert!(stored.last_tested_at.is_some());
     let used = app.issuer_delete(&caller, &issuer.id, None).await;
     assert!(
