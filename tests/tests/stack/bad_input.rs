@@ -1,0 +1,231 @@
+//! Input that must be refused: the answer names the field, and everything that is stored is as before, but for audit events.
+
+use std::process::Command;
+use std::time::Duration;
+
+use certctl_db::Backend;
+use certctl_testkit::wait;
+use serde_json::{Value, json};
+
+use crate::support::database::assert_unchanged;
+use crate::support::https::{Answer, As};
+use crate::support::server::{TestServer, certificate, certificate_with_csr, csr};
+
+mod sqlite {
+    use super::Backend;
+
+    #[tokio::test]
+    async fn requests_that_no_ca_should_sign() {
+        super::requests_that_no_ca_should_sign(Backend::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn names_that_nobody_may_have() {
+        super::names_that_nobody_may_have(Backend::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn bodies_that_are_not_understood() {
+        super::bodies_that_are_not_understood(Backend::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn keys_that_open_nothing() {
+        super::keys_that_open_nothing(Backend::Sqlite).await;
+    }
+}
+
+mod postgres {
+    use super::Backend;
+
+    #[tokio::test]
+    async fn requests_that_no_ca_should_sign() {
+        super::requests_that_no_ca_should_sign(Backend::Postgres).await;
+    }
+
+    #[tokio::test]
+    async fn names_that_nobody_may_have() {
+        super::names_that_nobody_may_have(Backend::Postgres).await;
+    }
+
+    #[tokio::test]
+    async fn bodies_that_are_not_understood() {
+        super::bodies_that_are_not_understood(Backend::Postgres).await;
+    }
+
+    #[tokio::test]
+    async fn keys_that_open_nothing() {
+        super::keys_that_open_nothing(Backend::Postgres).await;
+    }
+}
+
+const ISSUE: &str = "/api/v1/certificates?issue=true";
+
+async fn requests_that_no_ca_should_sign(backend: Backend) {
+    let Some(server) = TestServer::start(backend).await else { return };
+    let good = csr("a.example");
+    let huge =
+        format!("-----BEGIN CERTIFICATE REQUEST-----\n{}-----END CERTIFICATE REQUEST-----\n", "AAAA\n".repeat(20_000));
+    let mut cases = vec![
+        ("no PEM", "not a request".to_owned()),
+        ("PEM of nothing", "-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n".to_owned()),
+        ("a broken signature", tampered(&good)),
+        ("an oversized request", huge),
+        ("a request for another name", csr("b.example")),
+    ];
+    match (openssl_csr(&["-newkey", "rsa:1024", "-sha256"]), openssl_csr(&["-newkey", "rsa:2048", "-sha1"])) {
+        (Some(weak), Some(sha1)) => cases.extend([("a weak key", weak), ("a SHA-1 signature", sha1)]),
+        _ => certctl_testkit::skip!("no openssl on this machine", "openssl"),
+    }
+    for (what, csr_pem) in cases {
+        let mut body = certificate("a.example");
+        body["csr_pem"] = csr_pem.into();
+        refused(&server, what, "POST", ISSUE, &body, &["csr_pem"]).await;
+    }
+    accepted(&server).await;
+}
+
+async fn names_that_nobody_may_have(backend: Backend) {
+    let Some(server) = TestServer::start(backend).await else { return };
+    for (what, name) in [
+        ("a control character", "a\u{7}.example"),
+        ("a line break", "a.example\nb.example"),
+        ("a wildcard that the profile forbids", "*.a.example"),
+        ("a wildcard within a label", "w*.a.example"),
+        ("a wildcard that is not leftmost", "a.*.example"),
+        ("mixed scripts", "p\u{430}ypal.example"),
+        ("an empty label", "a..example"),
+        ("an unassigned punycode", "xn--a.example"),
+    ] {
+        let mut body = certificate_with_csr("a.example");
+        body["sans"] = json!(["a.example", name]);
+        refused(&server, what, "POST", ISSUE, &body, &["sans[1]"]).await;
+    }
+    accepted(&server).await;
+}
+
+async fn bodies_that_are_not_understood(backend: Backend) {
+    let Some(server) = TestServer::start(backend).await else { return };
+    let with = |field: &str, value: Value| {
+        let mut body = certificate_with_csr("a.example");
+        body[field] = value;
+        body
+    };
+    for (what, body, field) in [
+        ("a text instead of a list", with("sans", json!("a.example")), "sans"),
+        ("a number instead of a text", with("name", json!(7)), "name"),
+        ("a list instead of an object", with("tags", json!(["a"])), "tags"),
+        ("an unknown field", with("comon_name", json!("a.example")), "comon_name"),
+        ("an owner who does not exist", with("owner_id", json!("nobody")), "owner_id"),
+        ("an issuer who does not exist", with("issuer_id", json!("iss-none")), "issuer_id"),
+        ("the issuer of identities", with("issuer_id", json!("iss-agents")), "issuer_id"),
+        ("no name", with("name", json!("")), "name"),
+    ] {
+        refused(&server, what, "POST", ISSUE, &body, &[field]).await;
+    }
+    let before = server.database.dump().await;
+    let send = |body: Vec<u8>| server.https.try_send(As::Key(&server.admin), "POST", ISSUE, &[], Some(body));
+    let answer = send(b"{\"name\": ".to_vec()).await.expect("an answer");
+    assert_eq!(answer.status, 400, "half a body: {answer:?}");
+    let answer = send(vec![b' '; 2 << 20]).await.expect("an answer");
+    assert_eq!(answer.status, 413, "a body over the limit: {answer:?}");
+
+    let headers = [("if-match", "\"r99\"")];
+    let body = json!({ "name": "moved" }).to_string().into_bytes();
+    let stale = server.https.try_send(As::Key(&server.admin), "PUT", "/api/v1/teams/web", &headers, Some(body)).await;
+    let stale = stale.expect("an answer");
+    assert_eq!(stale.status, 412, "{stale:?}");
+    assert!(stale.etag.is_none() || stale.etag.as_deref() != Some("\"r99\""));
+    assert_unchanged("what was not understood", &before, &server.database.dump().await);
+    accepted(&server).await;
+}
+
+async fn keys_that_open_nothing(backend: Backend) {
+    let Some(server) = TestServer::start(backend).await else { return };
+    let make = async |name: &str, more: Value| {
+        let mut body = json!({ "name": name, "role_ids": ["r-viewer"] });
+        body.as_object_mut().expect("an object").extend(more.as_object().cloned().unwrap_or_default());
+        server.made("auth/keys", &body).await
+    };
+    let value = |made: &Value| made["key_value"].as_str().expect("a key").to_owned();
+    let revoked = make("revoked", json!({})).await;
+    assert_eq!(teams_by(&server, &value(&revoked)).await.status, 200);
+    let id = revoked["id"].as_str().expect("an id");
+    server.admin("DELETE", &format!("auth/keys/{id}"), None).await.ok("revoked");
+    let expiring = make("expiring", json!({ "expires_at": in_seconds(2) })).await;
+    let expired = value(&expiring);
+    wait::until("the key expires", Duration::from_secs(30), async || {
+        (teams_by(&server, &expired).await.status == 401).then_some(())
+    })
+    .await;
+
+    let mut wrong = server.admin.clone();
+    let last = wrong.pop().expect("a key has characters");
+    wrong.push(if last == '0' { '1' } else { '0' });
+    let before = server.database.dump().await;
+    for (what, key) in [
+        ("a revoked key", value(&revoked)),
+        ("an expired key", expired),
+        ("a wrong key", wrong),
+        ("no key", "x".into()),
+    ] {
+        let answer = teams_by(&server, &key).await;
+        assert_eq!(answer.status, 401, "{what}: {answer:?}");
+        assert!(!answer.code().is_empty(), "{what}: {answer:?}");
+        let team = json!({ "id": "forged", "name": "forged" });
+        let answer = server.https.send(As::Key(&key), "POST", "/api/v1/teams", Some(&team)).await;
+        assert_eq!(answer.status, 401, "{what}: {answer:?}");
+    }
+    assert_unchanged("a key that opens nothing", &before, &server.database.dump().await);
+}
+
+/// Sends what must be refused, and looks at the answer and at everything stored.
+async fn refused(server: &TestServer, what: &str, method: &str, path: &str, body: &Value, fields: &[&str]) {
+    let before = server.database.dump().await;
+    let answer = server.https.send(As::Key(&server.admin), method, path, Some(body)).await;
+    assert!(matches!(answer.status, 400 | 422), "{what}: {answer:?}");
+    let named = answer.fields();
+    assert!(fields.iter().all(|field| named.iter().any(|name| name == field)), "{what}: {fields:?} in {answer:?}");
+    assert_unchanged(what, &before, &server.database.dump().await);
+}
+
+/// The request from which the others differ is one that succeeds.
+async fn accepted(server: &TestServer) {
+    let answer =
+        server.https.send(As::Key(&server.admin), "POST", ISSUE, Some(&certificate_with_csr("a.example"))).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+async fn teams_by(server: &TestServer, key: &str) -> Answer {
+    server.https.send(As::Key(key), "GET", "/api/v1/teams", None).await
+}
+
+/// The same request with another last character of its signature.
+fn tampered(pem: &str) -> String {
+    let lines: Vec<&str> = pem.lines().collect();
+    let body: String = lines[1..lines.len() - 1].concat();
+    // The middle of the last line lies within the signature.
+    let place = body.len() - 20;
+    let other = if body.as_bytes()[place] == b'A' { "B" } else { "A" };
+    let body = format!("{}{other}{}", &body[..place], &body[place + 1..]);
+    format!("{}\n{body}\n{}\n", lines[0], lines[lines.len() - 1])
+}
+
+/// A request for `a.example` as openssl makes it.
+fn openssl_csr(more: &[&str]) -> Option<String> {
+    let made = Command::new("openssl")
+        .args(["req", "-new", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=a.example"])
+        .args(["-addext", "subjectAltName=DNS:a.example"])
+        .args(more)
+        .output()
+        .ok()?;
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    Some(String::from_utf8(made.stdout).expect("PEM is text"))
+}
+
+#[expect(clippy::disallowed_methods, reason = "the server under test lives in real time")]
+fn in_seconds(seconds: u64) -> String {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let then = i64::try_from((now + Duration::from_secs(seconds)).as_secs()).expect("a date");
+    certctl_pki::Timestamp::from_unix_secs(then).to_rfc3339()
+}

@@ -1,0 +1,108 @@
+//! The server is killed at every step of an issuance while clients ask for certificates. What they received is on record
+//! afterwards, no serial was used twice, and nothing is left half-way.
+
+use std::collections::BTreeSet;
+use std::os::unix::process::ExitStatusExt;
+use std::time::Duration;
+
+use certctl_app::issue::Step;
+use certctl_db::Backend;
+use certctl_testkit::wait;
+use futures::future::join_all;
+use serde_json::Value;
+
+use crate::support::https::As;
+use crate::support::process::with_failpoints;
+use crate::support::server::{Setup, TestServer, certificate_with_csr};
+
+/// Clients that ask at the same time, each for two certificates, one after the other.
+const CLIENTS: usize = 4;
+/// The step is passed this often before the kill, so that something was received.
+const NTH: usize = 4;
+/// Longer than the lease of a job whose worker died, with time for another attempt.
+const SETTLED_WITHIN: Duration = Duration::from_secs(180);
+
+mod sqlite {
+    #[tokio::test]
+    async fn a_server_killed_at_any_step_of_an_issuance_loses_nothing() {
+        super::killed_at_every_step(super::Backend::Sqlite).await;
+    }
+}
+
+mod postgres {
+    #[tokio::test]
+    async fn a_server_killed_at_any_step_of_an_issuance_loses_nothing() {
+        super::killed_at_every_step(super::Backend::Postgres).await;
+    }
+}
+
+async fn killed_at_every_step(backend: Backend) {
+    // All at once: each waits most of its time for the lease of the dead.
+    join_all(Step::ALL.into_iter().filter(|step| is_of_a_local_ca(*step)).map(|step| killed_at(backend, step))).await;
+}
+
+/// An issuer outside has steps of its own; no such issuer is part of the program, so its kills are among those of the
+/// application, with the test issuer.
+fn is_of_a_local_ca(step: Step) -> bool {
+    match step {
+        Step::Judged | Step::Built | Step::Reserved | Step::Signed | Step::Committed => true,
+        Step::Ordered | Step::OrderRecorded => false,
+    }
+}
+
+async fn killed_at(backend: Backend, step: Step) {
+    let Some(program) = with_failpoints("certctl-server") else { return };
+    let Some(setup) = Setup::of(program, backend).await else { return };
+    let mut server = Box::pin(setup.start()).await;
+    let fault = format!("{}@{NTH}", step.as_str());
+    server.restart(&[("CERTCTL_FAULT", &fault)]).await;
+
+    let received: Vec<Value> = join_all((0..CLIENTS).map(|client| ask(&server, step, client))).await.concat();
+    let killed = server.process().end(step.as_str(), Duration::from_secs(60)).await;
+    assert_eq!(killed.signal(), Some(9), "the server did not pass {step:?}: {killed}");
+
+    server.restart(&[]).await;
+    let database = &server.database;
+    wait::until(&format!("{step:?}: all is settled"), SETTLED_WITHIN, async || {
+        let open = database.count("jobs WHERE completed_at IS NULL").await;
+        let reserved = database.count("certificate_versions WHERE state = 'reserved'").await;
+        (open == 0 && reserved == 0).then_some(())
+    })
+    .await;
+
+    let issued = format!("SELECT {} FROM certificate_versions WHERE state = 'issued'", database.hex("serial"));
+    let issued = database.texts(&issued).await;
+    let different: BTreeSet<&String> = issued.iter().collect();
+    assert_eq!(different.len(), issued.len(), "{step:?}: a serial was used twice");
+    let mut serials = BTreeSet::new();
+    for answer in &received {
+        let serial = answer["version"]["serial_number"].as_str().expect("a serial").to_owned();
+        assert!(different.contains(&serial), "{step:?}: {serial} was received and is not on record");
+        assert!(serials.insert(serial), "{step:?}: two clients received one serial");
+    }
+    // Whoever asked has what it asked for, once, although nobody asked again.
+    let asked = database.count("certificates").await;
+    let served = "SELECT CAST(count(*) AS TEXT) FROM certificate_versions \
+                  WHERE state = 'issued' AND purpose = 'leaf' GROUP BY certificate_id";
+    let served = database.texts(served).await;
+    assert_eq!(served.len() as u64, asked, "{step:?}: a certificate was never issued");
+    assert!(served.iter().all(|count| count == "1"), "{step:?}: a certificate was issued twice: {served:?}");
+    assert_eq!(database.count("jobs WHERE state <> 'succeeded'").await, 0, "{step:?}");
+    assert!(asked >= received.len() as u64);
+    let audited = database.count("audit_events WHERE action = 'certificate_issued'").await;
+    assert_eq!(audited, asked, "{step:?}: an issuance without its audit event");
+}
+
+/// Asks until the server is gone; returns the certificates that arrived.
+async fn ask(server: &TestServer, step: Step, client: usize) -> Vec<Value> {
+    let mut received = Vec::new();
+    for number in 0..2 {
+        let body = certificate_with_csr(&format!("c{client}-{number}.example")).to_string().into_bytes();
+        let path = "/api/v1/certificates?issue=true";
+        let sent = server.https.try_send(As::Key(&server.admin), "POST", path, &[], Some(body)).await;
+        let Ok(answer) = sent else { break };
+        assert_eq!(answer.status, 201, "{step:?}: {answer:?}");
+        received.push(answer.json());
+    }
+    received
+}

@@ -1,0 +1,11 @@
+//! The whole stack: the programs as they ship, a real TLS listener, both databases.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod access;
+mod bad_input;
+mod boot;
+mod crash;
+mod enrolment;
+mod replicas;

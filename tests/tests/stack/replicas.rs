@@ -1,0 +1,121 @@
+//! Two servers on one PostgreSQL: each job is executed once, whoever takes it, and a server that was stopped past its lease
+//! cannot complete what it lost.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use certctl_db::Backend;
+use certctl_testkit::wait;
+use futures::future::join_all;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::process::Process;
+use crate::support::server::{Setup, TestServer, certificate, csr};
+
+#[tokio::test]
+async fn two_servers_execute_each_of_500_jobs_once() {
+    let Some((server, _second)) = two_servers("16").await else { return };
+    ask(&server, 500).await;
+    wait::until("500 jobs end", Duration::from_secs(240), async || {
+        (server.database.count("jobs WHERE completed_at IS NULL").await == 0).then_some(())
+    })
+    .await;
+    assert_each_issued_once(&server, 500).await;
+    assert_eq!(server.database.count("job_attempts").await, 500, "a job was executed twice");
+    let workers = server.database.texts("SELECT DISTINCT worker FROM job_attempts").await;
+    assert_eq!(workers.len(), 2, "one server did all the work: {workers:?}");
+}
+
+#[tokio::test]
+async fn a_server_stopped_past_its_lease_cannot_complete_what_it_lost() {
+    let Some((mut server, mut second)) = two_servers("1").await else { return };
+    // The one that answers the requests must live; the other one is stopped while it holds a job.
+    ask(&server, 150).await;
+    let held = held_by(&server, second.id()).await;
+    let lost = held_while_stopped(&server, &second, &held).await;
+    assert!(lost > 0, "the second server held no job");
+    wait::until("the first server ends all jobs", Duration::from_secs(240), async || {
+        (server.database.count("jobs WHERE completed_at IS NULL").await == 0).then_some(())
+    })
+    .await;
+    let before = server.database.dump().await;
+    assert!(server.database.count("job_attempts WHERE outcome = 'lost'").await > 0, "no lease ran out");
+    second.signal(Signal::CONT);
+    // It is back when it serves again, and has then tried to write what it held.
+    let log = second.log().len();
+    wait::until("the second server goes on", Duration::from_secs(60), async || {
+        (second.log().len() > log || second.ended().is_some()).then_some(())
+    })
+    .await;
+    second.signal(Signal::TERM);
+    second.end("the second server", Duration::from_secs(30)).await;
+    assert_each_issued_once(&server, 150).await;
+    crate::support::database::assert_unchanged("a server that lost its lease", &before, &server.database.dump().await);
+    assert!(server.process().ended().is_none());
+}
+
+/// A furnished server, and another process on the same database.
+async fn two_servers(concurrency: &str) -> Option<(TestServer, Process)> {
+    let setup = Setup::new(Backend::Postgres).await?.env("CERTCTL_RENEWAL_CONCURRENCY", concurrency);
+    let setup =
+        setup.env("CERTCTL_SCHEDULER_JOB_CLAIM_LIMIT", "20").env("CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL", "1s");
+    let server = Box::pin(setup.start()).await;
+    let second = server.setup.second().await;
+    Some((server, second))
+}
+
+/// Creates certificates and asks for each with a job of its own.
+async fn ask(server: &TestServer, many: usize) {
+    let create = |number: usize| async move {
+        let made = server.made("certificates", &certificate(&format!("n{number}.example"))).await;
+        made["id"].as_str().expect("an id").to_owned()
+    };
+    let mut ids = Vec::new();
+    for chunk in (0..many).collect::<Vec<_>>().chunks(32) {
+        ids.extend(join_all(chunk.iter().map(|number| create(*number))).await);
+    }
+    let numbered: Vec<_> = ids.iter().enumerate().collect();
+    for chunk in numbered.chunks(32) {
+        join_all(chunk.iter().map(|(number, id)| async move {
+            let body = json!({ "csr_pem": csr(&format!("n{number}.example")) });
+            server.made(&format!("certificates/{id}/renew"), &body).await
+        }))
+        .await;
+    }
+}
+
+/// A condition on jobs that the process with this number holds.
+async fn held_by(server: &TestServer, process: u32) -> String {
+    let like = format!("lease_owner LIKE '%-{process}-%' AND completed_at IS NULL");
+    wait::until("the second server takes a job", Duration::from_secs(60), async || {
+        (server.database.count(&format!("jobs WHERE {like}")).await > 0).then_some(())
+    })
+    .await;
+    like
+}
+
+/// Stops the process at a moment when it holds jobs; returns how many.
+async fn held_while_stopped(server: &TestServer, process: &Process, held: &str) -> u64 {
+    wait::until("the second server is stopped while it works", Duration::from_secs(60), async || {
+        process.signal(Signal::STOP);
+        let lost = server.database.count(&format!("jobs WHERE {held}")).await;
+        if lost == 0 {
+            process.signal(Signal::CONT);
+        }
+        (lost > 0).then_some(lost)
+    })
+    .await
+}
+
+async fn assert_each_issued_once(server: &TestServer, many: u64) {
+    let per_certificate = "SELECT CAST(count(*) AS TEXT) FROM certificate_versions \
+                           WHERE state = 'issued' AND purpose = 'leaf' GROUP BY certificate_id";
+    let counts = server.database.texts(per_certificate).await;
+    assert_eq!(counts.len() as u64, many, "a certificate was not issued");
+    assert!(counts.iter().all(|count| count == "1"), "a certificate was issued twice");
+    assert_eq!(server.database.count("certificate_versions WHERE state = 'reserved'").await, 0);
+    let serials = format!("SELECT {} FROM certificate_versions WHERE state = 'issued'", server.database.hex("serial"));
+    let serials = server.database.texts(&serials).await;
+    assert_eq!(serials.iter().collect::<BTreeSet<_>>().len(), serials.len(), "a serial was used twice");
+}

@@ -1,0 +1,104 @@
+//! Looking into the database of a server under test, from beside it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use certctl_db::Backend;
+use certctl_db::sea_orm::{ConnectionTrait, Database as Connect, DatabaseConnection, DbBackend, Statement};
+
+/// A connection of the test's own.
+pub(crate) struct Database {
+    connection: DatabaseConnection,
+    backend: Backend,
+}
+
+/// All rows of all tables, as text.
+pub(crate) type Dump = BTreeMap<String, Vec<String>>;
+
+/// What changes without anybody asking for it: leases of the loops, and when something was last used.
+const RESTLESS: &[(&str, &[&str])] = &[
+    ("scheduler_leases", &[]),
+    ("schema_migrations", &[]),
+    ("api_keys", &["last_used_at"]),
+    ("agent_credentials", &["last_used_at"]),
+    ("agents", &["last_heartbeat_at", "ip_address", "updated_at"]),
+];
+
+impl Database {
+    pub(crate) async fn sqlite(file: &Path) -> Self {
+        let connection = Connect::connect(format!("sqlite://{}?mode=ro", file.display())).await;
+        Self { connection: connection.expect("the file opens"), backend: Backend::Sqlite }
+    }
+
+    pub(crate) async fn postgres(url: &str) -> Self {
+        Self { connection: Connect::connect(url).await.expect("PostgreSQL answers"), backend: Backend::Postgres }
+    }
+
+    /// The first column of every row, as text.
+    pub(crate) async fn texts(&self, sql: &str) -> Vec<String> {
+        let dialect = match self.backend {
+            Backend::Sqlite => DbBackend::Sqlite,
+            Backend::Postgres => DbBackend::Postgres,
+        };
+        let rows = self.connection.query_all_raw(Statement::from_string(dialect, sql)).await;
+        let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
+        rows.iter().map(|row| row.try_get_by_index::<Option<String>>(0).expect("a text").unwrap_or_default()).collect()
+    }
+
+    /// How many rows.
+    pub(crate) async fn count(&self, from: &str) -> u64 {
+        let texts = self.texts(&format!("SELECT CAST(count(*) AS TEXT) FROM {from}")).await;
+        texts[0].parse().expect("a number")
+    }
+
+    /// A binary column as lower-case hex.
+    pub(crate) fn hex(&self, column: &str) -> String {
+        match self.backend {
+            Backend::Sqlite => format!("lower(hex({column}))"),
+            Backend::Postgres => format!("encode({column}, 'hex')"),
+        }
+    }
+
+    /// Everything that is stored, but for audit events and what changes by itself.
+    pub(crate) async fn dump(&self) -> Dump {
+        let tables = match self.backend {
+            Backend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+            Backend::Postgres => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
+        };
+        let mut dump = Dump::new();
+        for table in self.texts(tables).await {
+            let restless = RESTLESS.iter().find(|(name, _)| *name == table).map(|(_, columns)| *columns);
+            if table == "audit_events" || restless == Some(&[]) {
+                continue;
+            }
+            let columns = match self.backend {
+                Backend::Sqlite => format!("SELECT name FROM pragma_table_info('{table}') ORDER BY name"),
+                Backend::Postgres => format!(
+                    "SELECT column_name::text FROM information_schema.columns WHERE table_name = '{table}' \
+                     AND table_schema = 'public' ORDER BY column_name"
+                ),
+            };
+            let columns = self.texts(&columns).await;
+            let kept = columns.iter().filter(|column| !restless.unwrap_or_default().contains(&column.as_str()));
+            let shown: Vec<String> = kept
+                .map(|column| match self.backend {
+                    Backend::Sqlite => format!("'{column}=' || quote(\"{column}\")"),
+                    Backend::Postgres => format!("'{column}=' || coalesce(\"{column}\"::text, 'NULL')"),
+                })
+                .collect();
+            let rows = format!("SELECT {} AS line FROM {table} ORDER BY 1", shown.join(" || ' ' || "));
+            dump.insert(table, self.texts(&rows).await);
+        }
+        dump
+    }
+}
+
+/// Fails with the tables that differ.
+#[track_caller]
+pub(crate) fn assert_unchanged(what: &str, before: &Dump, after: &Dump) {
+    assert!(!before.is_empty(), "a dump of nothing proves nothing");
+    for (table, rows) in before {
+        assert_eq!(Some(rows), after.get(table), "{what} changed {table}");
+    }
+    assert_eq!(before.len(), after.len(), "{what} changed the tables");
+}
