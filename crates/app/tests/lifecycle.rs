@@ -345,7 +345,8 @@ async fn two_servers_sign_each_job_once(world: &TestWorld) {
     let other = world.replica("server-b").await;
     for _ in 0..4 {
         let (a, b) = tokio::join!(world.app.run_due(), other.run_due());
-        (a.expect("jobs run"), b.expect("jobs run"));
+        a.expect("jobs run");
+        b.expect("jobs run");
         world.clock.advance(Duration::from_secs(10));
     }
     let orders = issuer.orders();
