@@ -69,7 +69,14 @@ fn the_routes_that_need_no_credential_are_these() {
         .filter(|info| info.access == Access::Public)
         .map(|info| format!("{} {}", info.method, info.path));
     let open: BTreeSet<String> = open.collect();
-    let expect =
-        ["GET /api/v1/auth/info", "GET /api/v1/version", "GET /health", "GET /ready", "POST /api/v1/agents/register"];
+    let expect = [
+        "GET /api/v1/auth/bootstrap",
+        "GET /api/v1/auth/info",
+        "GET /api/v1/version",
+        "GET /health",
+        "GET /ready",
+        "POST /api/v1/agents/register",
+        "POST /api/v1/auth/bootstrap",
+    ];
     assert_eq!(open, expect.map(str::to_owned).into());
 }

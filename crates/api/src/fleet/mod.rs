@@ -2,6 +2,7 @@
 
 pub(crate) mod view;
 
+use certctl_app::auth::Auth;
 use certctl_app::fleet::{Retire, Retired};
 use certctl_app::list::NEWEST_FIRST;
 use certctl_app::{App, Caller};
@@ -88,6 +89,7 @@ struct RetireQuery {
 
 async fn agent_retire(
     app: App,
+    auth: Auth,
     caller: Caller,
     path: Path<AgentId>,
     query: Query<RetireQuery>,
@@ -96,6 +98,8 @@ async fn agent_retire(
     let how = if force { Retire::WithAll { reason: reason.unwrap_or_default() } } else { Retire::IfFree { reason } };
     match app.agent_retire(&caller, &path.0, &how).await? {
         Retired::Now { at, cascade, counts, certificates } => {
+            // Other replicas hear of it; this one need not wait.
+            auth.forget();
             Ok(Either::One(Json(view::retired(at, cascade, counts, &certificates))))
         }
         Retired::Before => Ok(Either::Other(NoContent)),

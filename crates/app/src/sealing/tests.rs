@@ -3,6 +3,54 @@ use certctl_testkit::db::TestDb;
 
 use super::*;
 
+mod sqlite {
+    use super::Backend;
+
+    #[tokio::test]
+    async fn a_secret_opens_at_its_place_and_nowhere_else() {
+        super::a_secret_opens_at_its_place_and_nowhere_else(Backend::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn another_key_is_noticed_at_start() {
+        super::another_key_is_noticed_at_start(Backend::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn two_replicas_begin_one_installation() {
+        super::two_replicas_begin_one_installation(Backend::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn an_old_data_key_gets_a_successor_that_seals_when_all_know_it() {
+        super::an_old_data_key_gets_a_successor_that_seals_when_all_know_it(Backend::Sqlite).await;
+    }
+}
+
+mod postgres {
+    use super::Backend;
+
+    #[tokio::test]
+    async fn a_secret_opens_at_its_place_and_nowhere_else() {
+        super::a_secret_opens_at_its_place_and_nowhere_else(Backend::Postgres).await;
+    }
+
+    #[tokio::test]
+    async fn another_key_is_noticed_at_start() {
+        super::another_key_is_noticed_at_start(Backend::Postgres).await;
+    }
+
+    #[tokio::test]
+    async fn two_replicas_begin_one_installation() {
+        super::two_replicas_begin_one_installation(Backend::Postgres).await;
+    }
+
+    #[tokio::test]
+    async fn an_old_data_key_gets_a_successor_that_seals_when_all_know_it() {
+        super::an_old_data_key_gets_a_successor_that_seals_when_all_know_it(Backend::Postgres).await;
+    }
+}
+
 const KEY: &str = "3q2+7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
 fn now() -> Timestamp {
@@ -13,17 +61,7 @@ async fn sealer(db: &Db, key: &str, at: Timestamp) -> std::result::Result<Sealer
     open(db, &key.into(), at).await
 }
 
-#[tokio::test]
-async fn a_secret_opens_at_its_place_and_nowhere_else_sqlite() {
-    opens_at_its_place(Backend::Sqlite).await;
-}
-
-#[tokio::test]
-async fn a_secret_opens_at_its_place_and_nowhere_else_postgres() {
-    opens_at_its_place(Backend::Postgres).await;
-}
-
-async fn opens_at_its_place(backend: Backend) {
+async fn a_secret_opens_at_its_place_and_nowhere_else(backend: Backend) {
     let Some(test) = TestDb::open(backend).await else { return };
     let one = sealer(&test.db, KEY, now()).await.expect("the installation begins");
     let sealed = one.seal("issuers", "sealed_config", "iss_1", b"secret").expect("sealed");
@@ -42,17 +80,7 @@ async fn opens_at_its_place(backend: Backend) {
     }
 }
 
-#[tokio::test]
-async fn another_key_is_noticed_at_start_sqlite() {
-    another_key(Backend::Sqlite).await;
-}
-
-#[tokio::test]
-async fn another_key_is_noticed_at_start_postgres() {
-    another_key(Backend::Postgres).await;
-}
-
-async fn another_key(backend: Backend) {
+async fn another_key_is_noticed_at_start(backend: Backend) {
     let Some(test) = TestDb::open(backend).await else { return };
     sealer(&test.db, KEY, now()).await.expect("the installation begins");
     let hex = "deadbeef".to_owned() + &"00".repeat(28);
@@ -62,17 +90,7 @@ async fn another_key(backend: Backend) {
     assert!(matches!(sealer(&test.db, "short", now()).await.err(), Some(SealingError::TooShort)));
 }
 
-#[tokio::test]
-async fn two_replicas_begin_one_installation_sqlite() {
-    begin_once(Backend::Sqlite).await;
-}
-
-#[tokio::test]
-async fn two_replicas_begin_one_installation_postgres() {
-    begin_once(Backend::Postgres).await;
-}
-
-async fn begin_once(backend: Backend) {
+async fn two_replicas_begin_one_installation(backend: Backend) {
     let Some(test) = TestDb::open(backend).await else { return };
     let again = test.again().await;
     let (one, other) = tokio::join!(sealer(&test.db, KEY, now()), sealer(&again, KEY, now()));
@@ -82,9 +100,8 @@ async fn begin_once(backend: Backend) {
     assert_eq!(certctl_store::sealing::data_keys(&test.db).await.expect("read").len(), 1);
 }
 
-#[tokio::test]
-async fn an_old_data_key_gets_a_successor_that_seals_when_all_know_it() {
-    let test = TestDb::open(Backend::Sqlite).await.expect("SQLite is always there");
+async fn an_old_data_key_gets_a_successor_that_seals_when_all_know_it(backend: Backend) {
+    let Some(test) = TestDb::open(backend).await else { return };
     let first = sealer(&test.db, KEY, now()).await.expect("begun");
     let before = first.seal("t", "c", "r", b"x").expect("sealed");
     let later = now() + Duration::from_secs(91 * 86_400);
