@@ -12,38 +12,38 @@ use certctl_testkit::wait::until;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_certctl-server");
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     listener.local_addr().expect("bound").port()
 }
 
 /// The program with these settings and no others.
-pub fn command(settings: &[(&str, &str)], args: &[&str]) -> Command {
+pub(crate) fn command(settings: &[(&str, &str)], args: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(args).env_clear().envs(settings.iter().copied()).stdin(Stdio::null());
     command
 }
 
 /// Runs the program to its end.
-pub fn run(settings: &[(&str, &str)], args: &[&str]) -> Output {
+pub(crate) fn run(settings: &[(&str, &str)], args: &[&str]) -> Output {
     command(settings, args).output().expect("the program starts")
 }
 
 /// What an ended program said on standard error.
-pub fn complaint(output: &Output) -> String {
+pub(crate) fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// A serving program.
-pub struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    pub port: u16,
+    pub(crate) port: u16,
     settings: Vec<(String, String)>,
 }
 
 impl Serving {
     /// Starts it and waits until it is ready.
-    pub async fn start(settings: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let port = free_port();
         let text = port.to_string();
         let mut all = settings.to_vec();
@@ -65,20 +65,20 @@ impl Serving {
     }
 
     /// Asks it by the program's own health check.
-    pub fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         let settings: Vec<(&str, &str)> =
             self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         run(&settings, &["healthcheck"]).status.success()
     }
 
     /// Sends a signal by its name.
-    pub fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status();
         assert!(sent.expect("kill is there").success());
     }
 
     /// Asks it to stop and waits until it has.
-    pub fn stop(mut self) -> (ExitStatus, String) {
+    pub(crate) fn stop(mut self) -> (ExitStatus, String) {
         self.signal("TERM");
         let status = self.child.wait().expect("it ends");
         (status, self.said())
@@ -101,7 +101,7 @@ impl Drop for Serving {
 }
 
 /// Permission bits.
-pub fn mode(path: impl AsRef<OsStr>) -> u32 {
+pub(crate) fn mode(path: impl AsRef<OsStr>) -> u32 {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(Path::new(path.as_ref())).expect("it is there").permissions().mode() & 0o777
 }
