@@ -163,10 +163,11 @@ impl Approval {
         Ok(())
     }
 
-    /// Whether it opens the gate for exactly this at `now`.
+    /// Whether it opens the gate for exactly this. That it was consumed does not close the gate to the job it is of: a
+    /// job that waits on its issuer, or is tried again, passes the gate once an attempt.
     #[must_use]
     pub fn opens(&self, digest: &str) -> bool {
-        self.state == ApprovalState::Approved && self.consumed_at.is_none() && self.digest == digest
+        self.state == ApprovalState::Approved && self.digest == digest
     }
 }
 

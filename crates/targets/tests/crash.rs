@@ -191,7 +191,7 @@ async fn deploy(host: &Host, material: &Material) {
 
 /// Whether the child was killed.
 fn run_child(host: &Host, act: &str, fault: &str) -> bool {
-    let ended = Command::new(std::env::current_exe().expect("own path"))
+    let ended = Command::new(std::env::args_os().next().expect("own path"))
         .args([CHILD, host.dir.to_str().expect("path"), &host.endpoint, act])
         .env("CERTCTL_FAULT", fault)
         .output()

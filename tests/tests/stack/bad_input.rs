@@ -87,6 +87,8 @@ async fn requests_that_no_ca_should_sign(backend: Backend) {
 
 async fn names_that_nobody_may_have(backend: Backend) {
     let Some(server) = TestServer::start(backend).await else { return };
+    let strict = json!({ "id": "strict", "name": "strict", "allow_wildcards": false });
+    server.made("profiles", &strict).await;
     for (what, name) in [
         ("a control character", "a\u{7}.example"),
         ("a line break", "a.example\nb.example"),
@@ -98,6 +100,7 @@ async fn names_that_nobody_may_have(backend: Backend) {
         ("an unassigned punycode", "xn--a.example"),
     ] {
         let mut body = certificate_with_csr("a.example");
+        body["certificate_profile_id"] = json!("strict");
         body["sans"] = json!(["a.example", name]);
         refused(&server, what, "POST", ISSUE, &body, &["sans[1]"]).await;
     }

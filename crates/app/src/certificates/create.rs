@@ -7,6 +7,7 @@ use certctl_db::{DbError, Unit};
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::{Certificate, Holder, Version};
 use certctl_domain::ids::{CertificateId, IssuerId, JobId, OwnerId, PolicyId, ProfileId, TargetId, TeamId};
+use certctl_domain::issuer::agents_issuer;
 use certctl_domain::ownership::check_name;
 use certctl_domain::permission::Permission;
 use certctl_domain::policy::RenewalPolicy;
@@ -263,7 +264,7 @@ impl App {
             None => None,
         };
         if let Some(id) = &issuer_id {
-            self.checked(self.engine(id).await, &mut refusals)?;
+            self.issuer_checked(id, &mut refusals).await?;
         }
         let targets = self.targets_checked(&target_ids, &mut refusals).await?;
         refusals.into_result()?;
@@ -364,6 +365,16 @@ impl App {
             Some(id) => self.profile_for_issue(Some(id)).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// An issuer that serves certificates: one that exists, is enabled, and does not sign the identities of agents.
+    pub(super) async fn issuer_checked(&self, id: &IssuerId, refusals: &mut Refusals) -> Result<()> {
+        if *id == agents_issuer() {
+            refusals.push(Refusal::invalid("issuer_id", format!("{id} signs the identities of agents only")));
+            return Ok(());
+        }
+        self.checked(self.engine(id).await, refusals)?;
+        Ok(())
     }
 
     /// Collects refusals; passes on everything else.

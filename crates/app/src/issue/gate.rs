@@ -56,7 +56,7 @@ impl App {
         match known.state {
             ApprovalState::Pending => Ok(Gate::Waiting),
             ApprovalState::Approved if known.opens(&subject.digest(true)) || known.opens(&subject.digest(false)) => {
-                Ok(Gate::Approved(Box::new(known)))
+                Ok(if known.consumed_at.is_some() { Gate::Open } else { Gate::Approved(Box::new(known)) })
             }
             ApprovalState::Approved => Err(Failure::new(
                 FailureClass::PolicyDenied,
