@@ -68,7 +68,8 @@ fn operation(info: &RouteInfo, problem: &RefOr<Schema>) -> utoipa::openapi::path
     }
     if let Some((media_type, schema)) = &info.doc.body {
         let content = ContentBuilder::new().schema(Some(schema.clone())).build();
-        let body = RequestBodyBuilder::new().content(*media_type, content).required(Some(Required::True)).build();
+        let required = if info.doc.body_optional { Required::False } else { Required::True };
+        let body = RequestBodyBuilder::new().content(*media_type, content).required(Some(required)).build();
         operation = operation.request_body(Some(body));
     }
     for status in &info.statuses {

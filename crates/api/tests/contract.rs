@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use certctl_api::{document, routes};
+use certctl_domain::permission::Permission;
 use certctl_edge::Access;
 
 type Entry = (String, String, u16);
@@ -60,6 +61,60 @@ fn every_route_is_told_apart_and_described() {
         }
     }
 }
+
+#[test]
+fn every_permission_is_asked_for_somewhere_or_listed_as_waiting() {
+    let routes = routes();
+    let used: BTreeSet<Permission> = routes.infos().filter_map(|info| info.permission).collect();
+    let unused = Permission::ALL.iter().filter(|permission| !used.contains(permission));
+    let unused: BTreeSet<&str> = unused.map(|permission| permission.as_str()).collect();
+    assert_eq!(unused, BTreeSet::from(WAITING));
+}
+
+/// Permissions whose features are not part of this version, and `auth.key.rotate`, which the use case asks for: everybody may
+/// rotate the key that is being used.
+const WAITING: [&str; 40] = [
+    "agent.job.report",
+    "audit.export",
+    "auth.bootstrap.use",
+    "auth.breakglass.admin",
+    "auth.breakglass.login",
+    "auth.key.rotate",
+    "auth.oidc.create",
+    "auth.oidc.delete",
+    "auth.oidc.edit",
+    "auth.oidc.list",
+    "auth.role.create",
+    "auth.role.delete",
+    "auth.role.edit",
+    "auth.session.list",
+    "auth.session.list.all",
+    "auth.session.revoke",
+    "auth.user.deactivate",
+    "auth.user.read",
+    "ca.hierarchy.manage",
+    "cert.bulk_revoke",
+    "cert.export",
+    "cert.revoke",
+    "crl.admin",
+    "digest.read",
+    "digest.send",
+    "discovery.claim",
+    "discovery.read",
+    "discovery.run",
+    "est.admin",
+    "healthcheck.acknowledge",
+    "healthcheck.delete",
+    "healthcheck.edit",
+    "healthcheck.read",
+    "network_scan.edit",
+    "network_scan.read",
+    "network_scan.run",
+    "notification.edit",
+    "notification.read",
+    "scep.admin",
+    "stats.read",
+];
 
 #[test]
 fn the_routes_that_need_no_credential_are_these() {

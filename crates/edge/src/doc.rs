@@ -15,6 +15,8 @@ pub struct Doc {
     pub parameters: Vec<utoipa::openapi::path::Parameter>,
     /// Media type and schema of the request body.
     pub body: Option<(&'static str, RefOr<Schema>)>,
+    /// Whether the request body may be absent.
+    pub body_optional: bool,
     /// Successful answers: status, what it means, media type and schema of the body, names of its headers.
     pub answers: BTreeMap<u16, Success>,
     /// Statuses of failures.

@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod call;
 mod client_ip;
+mod cors;
 mod credential;
 pub mod doc;
 mod handler;
@@ -23,6 +24,7 @@ mod site;
 pub use answer::{Accepted, Answer, Created, Either, Entity, Json, Listing, MetricsText, NoContent, RenderedJson};
 pub use call::{Call, FromCall, IfMatch, Path, PathPair, Trail};
 pub use client_ip::{ProxyError, TrustedProxies, client_address};
+pub use cors::Origins;
 pub use handler::Handler;
 pub use metrics::HttpMetrics;
 pub use pipeline::{Connection, local_request};

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use certctl_app::Caller;
 use certctl_app::auth::{ClientCertificate, Presented};
 use futures::FutureExt;
-use http::header::ALLOW;
+use http::header::{ALLOW, ORIGIN};
 use http::{HeaderMap, Method, StatusCode, Uri};
 use tower::ServiceExt;
 
@@ -67,6 +67,7 @@ impl Site {
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let inbound = headers::client_request_id(request.headers());
         let none_match = headers::none_match(&method, request.headers());
+        let origin = request.headers().get(ORIGIN).cloned();
         let answer = AssertUnwindSafe(self.routed(connection, &trail, request)).catch_unwind().await;
         let mut response = answer.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -84,6 +85,7 @@ impl Site {
         }
         let mut response = headers::unless_known(response, none_match.as_ref());
         headers::finish(&mut response, &uri, &trail.request_id, served.as_ref().and_then(|served| served.budget));
+        self.config().cors.finish(origin.as_ref(), &uri, &mut response);
         let took = started.elapsed();
         self.metrics().count(served.as_ref().map(|served| served.index), response.status().as_u16(), took);
         tracing::info!(
@@ -127,6 +129,9 @@ impl Site {
         let budget = if known { None } else { self.limits().address(trail.client) };
         if let Some(problem) = limit::refusal(budget) {
             return problem.into_response();
+        }
+        if let Some(response) = self.config().cors.preflight(request.method(), request.headers()) {
+            return response;
         }
         let context = Context { site: self.clone(), trail: trail.clone(), presented };
         request.extensions_mut().insert(context);

@@ -10,6 +10,7 @@ use certctl_app::auth::Auth;
 use http::Method;
 
 use crate::client_ip::TrustedProxies;
+use crate::cors::Origins;
 use crate::limit::{Limits, RateConfig};
 use crate::metrics::HttpMetrics;
 use crate::pipeline::{Arrival, fallback, method_fallback};
@@ -22,6 +23,8 @@ use crate::route::{RouteInfo, Routes};
 pub struct Config {
     /// Proxies whose `X-Forwarded-For` is believed.
     pub trusted_proxies: TrustedProxies,
+    /// Origins whose pages may call.
+    pub cors: Origins,
     /// How often somebody may ask.
     pub rate: RateConfig,
     /// Largest request body, bytes.
@@ -65,6 +68,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             trusted_proxies: TrustedProxies::default(),
+            cors: Origins::default(),
             rate: RateConfig::default(),
             body_max: 1 << 20,
             build: Build::default(),

@@ -10,7 +10,7 @@ use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, Syst
 use certctl_db::Db;
 use certctl_domain::ids::{CaId, IssuerId};
 use certctl_domain::issuer::{agents_issuer, local_issuer};
-use certctl_edge::{Build, Recorded, Site};
+use certctl_edge::{Build, Origins, Recorded, Site};
 use certctl_issuers::local::LocalConfig;
 use certctl_pki::Certificate;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
@@ -103,6 +103,7 @@ pub(crate) async fn refresh_sealing_keys(sealer: Sealer, app: App, stop: Cancell
 pub(crate) fn site(config: &Config, auth: Auth) -> anyhow::Result<Site> {
     let edge = certctl_edge::Config {
         trusted_proxies: config.listener.trusted_proxies.clone(),
+        cors: Origins::new(&config.listener.cors_origins),
         rate: config.limits,
         body_max: config.listener.body_bytes_max,
         build: Build { version: VERSION.to_owned(), ..Build::default() },

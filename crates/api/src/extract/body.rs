@@ -51,6 +51,7 @@ impl<B: certctl_wire::Body + Default + ToSchema + Send + 'static> FromCall for S
 
     fn describe(doc: &mut Doc) {
         describe::<B>(doc);
+        doc.body_optional = true;
     }
 }
 

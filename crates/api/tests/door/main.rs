@@ -3,6 +3,7 @@
 mod agents;
 mod auth;
 mod keys;
+mod leaks;
 mod repeats;
 mod shape;
 mod support;

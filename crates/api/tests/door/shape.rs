@@ -3,7 +3,7 @@
 use certctl_db::Backend;
 use certctl_domain::permission::Role;
 use certctl_edge::limit::RateConfig;
-use certctl_edge::{Config, Problem};
+use certctl_edge::{Config, Origins, Problem};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -18,6 +18,7 @@ on_both!(
     one_address_and_one_actor_have_a_budget,
     a_lost_database_is_said_so,
     the_log_of_events_is_read,
+    pages_of_listed_origins_may_read_answers,
 );
 
 #[track_caller]
@@ -212,4 +213,27 @@ async fn the_log_of_events_is_read(backend: Backend) {
     let times = door.get("/api/v1/audit?since=2027-01-02T00:00:00Z&until=2027-01-01T00:00:00Z").key(&key).send().await;
     assert_eq!(problem(&times).details[0].field, "until");
     door.get("/api/v1/audit/evt_none").key(&key).send().await.refused(404, "not_found");
+}
+
+async fn pages_of_listed_origins_may_read_answers(backend: Backend) {
+    const LISTED: &str = "https://console.example";
+    let Some(closed) = Door::open(backend).await else { return };
+    let asked = closed.ask(Method::OPTIONS, "/api/v1/teams").header("origin", LISTED).send().await;
+    assert_eq!((asked.status, asked.header("access-control-allow-origin")), (204, ""));
+    assert_eq!(closed.get("/health").send().await.header("access-control-allow-origin"), "*");
+
+    let config = Config { cors: Origins::new([LISTED]), ..Config::default() };
+    let Some(door) = Door::open_with(backend, config).await else { return };
+    let key = door.key("root", Role::Admin).await;
+    let asked = door.ask(Method::OPTIONS, "/api/v1/teams").header("origin", LISTED).send().await;
+    assert_eq!((asked.status, asked.header("access-control-allow-origin")), (204, LISTED));
+    assert_eq!(asked.header("access-control-max-age"), "86400");
+    let answer = door.get("/api/v1/teams").key(&key).header("origin", LISTED).send().await;
+    assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), (LISTED, "Origin"));
+    assert!(answer.header("access-control-expose-headers").contains("ETag"));
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+    for other in ["https://evil.example", "http://console.example", "https://console.example.evil", "null"] {
+        let answer = door.get("/api/v1/teams").key(&key).header("origin", other).send().await;
+        assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", "Origin"), "{other}");
+    }
 }
