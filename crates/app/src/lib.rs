@@ -35,6 +35,7 @@ mod subordinate;
 pub mod targets;
 pub mod teams;
 pub mod tokens;
+mod wake;
 pub mod world;
 
 pub use caller::Caller;

@@ -42,7 +42,7 @@ impl App {
             worker: &self.settings().worker,
             now: self.now().unix_micros(),
             lease_until: self.lease_until(),
-            limit,
+            limit: limit.min(self.settings().claim_max),
         };
         Ok(certctl_jobs::claim(self.db(), &ask).await?)
     }
@@ -77,7 +77,7 @@ impl App {
         while !stop.is_cancelled() {
             let free = hands.available_permits();
             let pause = match self.lease_due(u64::try_from(free).unwrap_or(0)).await {
-                Ok(jobs) if jobs.is_empty() => LOOK_EVERY,
+                Ok(jobs) if jobs.is_empty() => LOOK_EVERY.min(self.settings().job_check),
                 Ok(jobs) => {
                     for job in jobs {
                         self.spawn_job(&hands, &running, job).await;
@@ -94,7 +94,7 @@ impl App {
             }
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = woken(&mut wakes) => {}
+                () = crate::wake::heard(&mut wakes, TOPIC) => {}
                 () = tokio::time::sleep(pause) => {}
             }
         }
@@ -109,14 +109,5 @@ impl App {
             app.job_run(&job).await;
             drop(hand);
         });
-    }
-}
-
-async fn woken(wakes: &mut certctl_db::Subscription) {
-    loop {
-        let wake = wakes.next().await;
-        if wake.topic.is_empty() || wake.topic == TOPIC {
-            return;
-        }
     }
 }

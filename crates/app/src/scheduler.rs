@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::Result;
 use crate::reconcile::Report;
-use crate::world::App;
+use crate::world::{App, Settings};
 
 /// Topic of the wake that says "look": something a reconciler follows has changed.
 pub const LOOK: &str = "reconcile";
@@ -27,8 +27,9 @@ type Pass = for<'a> fn(&'a App) -> Pin<Box<dyn Future<Output = Result<Report>> +
 pub struct Loop {
     /// Its name, also of its lease and in the metrics.
     pub name: &'static str,
-    /// The pause between two passes.
+    /// The pause between two passes; the settings may ask for a shorter one.
     pub every: Duration,
+    longest: fn(&Settings) -> Duration,
     pass: Pass,
 }
 
@@ -37,13 +38,43 @@ pub struct Loop {
 pub fn loops() -> Vec<Loop> {
     let every = Duration::from_secs;
     vec![
-        Loop { name: "renewal", every: every(1), pass: |app| Box::pin(app.renewal_pass()) },
-        Loop { name: "deployment", every: every(2), pass: |app| Box::pin(app.deployment_pass()) },
-        Loop { name: "recover", every: every(2), pass: |app| Box::pin(app.recover_pass()) },
-        Loop { name: "reserved", every: every(30), pass: |app| Box::pin(app.reserved_pass()) },
-        Loop { name: "csr_timeout", every: every(60), pass: |app| Box::pin(app.csr_timeout_pass()) },
-        Loop { name: "approval_expiry", every: every(60), pass: |app| Box::pin(app.approval_expiry_pass()) },
-        Loop { name: "outbox", every: every(2), pass: |app| Box::pin(app.outbox_pass()) },
+        Loop {
+            name: "renewal",
+            every: every(1),
+            longest: |set| set.renewal_check,
+            pass: |app| Box::pin(app.renewal_pass()),
+        },
+        Loop {
+            name: "deployment",
+            every: every(2),
+            longest: |_| Duration::MAX,
+            pass: |app| Box::pin(app.deployment_pass()),
+        },
+        Loop {
+            name: "recover",
+            every: every(2),
+            longest: |set| set.recover_check,
+            pass: |app| Box::pin(app.recover_pass()),
+        },
+        Loop {
+            name: "reserved",
+            every: every(30),
+            longest: |_| Duration::MAX,
+            pass: |app| Box::pin(app.reserved_pass()),
+        },
+        Loop {
+            name: "csr_timeout",
+            every: every(60),
+            longest: |set| set.timeout_check,
+            pass: |app| Box::pin(app.csr_timeout_pass()),
+        },
+        Loop {
+            name: "approval_expiry",
+            every: every(60),
+            longest: |set| set.timeout_check,
+            pass: |app| Box::pin(app.approval_expiry_pass()),
+        },
+        Loop { name: "outbox", every: every(2), longest: |_| Duration::MAX, pass: |app| Box::pin(app.outbox_pass()) },
     ]
 }
 
@@ -82,7 +113,8 @@ impl App {
         }
     }
 
-    async fn run_loop(&self, one: Loop, stop: CancellationToken) {
+    async fn run_loop(&self, mut one: Loop, stop: CancellationToken) {
+        one.every = one.every.min((one.longest)(self.settings()));
         let mut wakes = self.db().notifier().subscribe();
         let mut held = None;
         while !stop.is_cancelled() {
@@ -97,7 +129,7 @@ impl App {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = tokio::time::sleep(pause) => {}
-                () = looked(&mut wakes) => {}
+                () = crate::wake::heard(&mut wakes, LOOK) => {}
             }
         }
     }
@@ -141,14 +173,5 @@ impl App {
         let mut unit = Unit::new();
         schedule::record_run(&mut unit, lease, started.unix_micros(), now.unix_micros(), error.as_deref());
         self.commit_or_moved(unit).await
-    }
-}
-
-async fn looked(wakes: &mut certctl_db::Subscription) {
-    loop {
-        let wake = wakes.next().await;
-        if wake.topic.is_empty() || wake.topic == LOOK {
-            return;
-        }
     }
 }

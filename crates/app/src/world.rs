@@ -8,6 +8,7 @@ use certctl_db::{Db, DbError, Unit};
 use certctl_domain::audit::Event;
 use certctl_domain::ids::IdSource;
 use certctl_pki::Timestamp;
+use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 use zeroize::Zeroizing;
 
@@ -97,6 +98,16 @@ pub struct Settings {
     pub agent_reenroll: bool,
     /// How long a request that issues waits for the issuer before it answers 202.
     pub answer_within: Duration,
+    /// Longest pause between two looks for due renewals.
+    pub renewal_check: Duration,
+    /// Longest pause between two looks for work whose lease ran out.
+    pub recover_check: Duration,
+    /// Longest pause between two looks for jobs that have waited too long.
+    pub timeout_check: Duration,
+    /// Longest pause between two looks for runnable jobs.
+    pub job_check: Duration,
+    /// Jobs that one look claims at most.
+    pub claim_max: u64,
 }
 
 impl Default for Settings {
@@ -112,6 +123,11 @@ impl Default for Settings {
             agent_bootstrap_tokens: Vec::new(),
             agent_reenroll: false,
             answer_within: Duration::from_secs(10),
+            renewal_check: Duration::from_secs(3600),
+            recover_check: Duration::from_secs(300),
+            timeout_check: Duration::from_secs(600),
+            job_check: Duration::from_secs(30),
+            claim_max: 1000,
         }
     }
 }
@@ -160,13 +176,15 @@ struct Inner {
     world: World,
     settings: Settings,
     caches: Caches,
+    leaving: CancellationToken,
 }
 
 impl App {
     /// Puts the application together.
     #[must_use]
     pub fn new(world: World, settings: Settings) -> Self {
-        Self { inner: Arc::new(Inner { world, settings, caches: Caches::new() }) }
+        let leaving = CancellationToken::new();
+        Self { inner: Arc::new(Inner { world, settings, caches: Caches::new(), leaving }) }
     }
 
     /// Now.
@@ -187,6 +205,16 @@ impl App {
         let mut bytes = [0; N];
         self.inner.world.randomness.fill(&mut bytes);
         bytes
+    }
+
+    /// This process is about to stop: requests that wait for something to happen answer at once that nothing has.
+    pub fn leave(&self) {
+        self.inner.leaving.cancel();
+    }
+
+    /// Returns when this process is about to stop.
+    pub(crate) async fn leaving(&self) {
+        self.inner.leaving.cancelled().await;
     }
 
     /// What the operator set.

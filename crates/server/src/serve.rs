@@ -52,7 +52,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<ExitCode> {
 struct Server {
     /// Held until the end: nobody else may use the directory meanwhile.
     _data_dir: Option<DataDir>,
-    db: Db,
+    app: App,
     site: Site,
     /// Jobs, loops, certificate renewal.
     work: Group,
@@ -85,12 +85,13 @@ impl Server {
             (None, None) => None,
         };
         let own = own_certificate(config, data_dir.as_ref());
-        let served = Arc::new(Served::default());
-        served.replace(first_pair(config, own.as_ref(), &app).await?);
+        let pair = first_pair(config, own.as_ref(), &app).await?;
 
         let auth = Auth::new(app.clone());
         world::admit(&auth, config, bootstrap_token).await?;
         let site = world::site(config, auth.clone())?;
+        let served = Arc::new(Served::default());
+        served.replace(pair);
         let (work, doors) = (Group::new(), Group::new());
         let clients = AnyClient::new(world::client_authorities(&app, &agents_issuer()).await?);
         let tls = Arc::new(server_config(Arc::clone(&served), Arc::new(clients))?);
@@ -108,7 +109,7 @@ impl Server {
         work.run(async move { jobs.run_jobs(stop_jobs).await });
         site.readiness().open();
         tracing::info!("ready at https://{}:{}", config.listener.host, config.listener.port);
-        Ok(Self { _data_dir: data_dir, db, site, work, doors })
+        Ok(Self { _data_dir: data_dir, app, site, work, doors })
     }
 
     /// Not ready any more, then no new work, then no new requests, then the database. What is not over within the budget is
@@ -117,13 +118,14 @@ impl Server {
         self.site.readiness().close();
         let orderly = async {
             tokio::time::sleep(config.drain).await;
+            self.app.leave();
             self.work.finish().await;
             self.doors.finish().await;
         };
         if tokio::time::timeout(config.shutdown_budget, orderly).await.is_err() {
             tracing::warn!("not everything was over within {}s", config.shutdown_budget.as_secs());
         }
-        self.db.close().await;
+        self.app.db().close().await;
         tracing::info!("stopped");
     }
 }

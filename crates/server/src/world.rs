@@ -147,6 +147,11 @@ fn settings(config: &Config) -> Settings {
         csr_timeout: config.scheduler.awaiting_csr,
         approval_timeout: config.scheduler.awaiting_approval,
         concurrency: config.scheduler.concurrency,
+        renewal_check: config.scheduler.renewal_check,
+        recover_check: config.scheduler.retry,
+        timeout_check: config.scheduler.job_timeout,
+        job_check: config.scheduler.job_processor,
+        claim_max: config.scheduler.claim_max,
         agent_bootstrap_tokens: config.auth.agent_bootstrap_tokens.clone(),
         agent_reenroll: config.auth.agent_reenroll,
         ..Settings::default()

@@ -84,10 +84,10 @@ impl App {
                 return Ok(items);
             }
             let until = deadline.min(tokio::time::Instant::now() + LOOK_EVERY);
-            while let Ok(wake) = tokio::time::timeout_at(until, wakes.next()).await {
-                if wake.topic.is_empty() || wake.topic == topic {
-                    break;
-                }
+            tokio::select! {
+                () = self.leaving() => return Ok(items),
+                () = tokio::time::sleep_until(until) => {}
+                () = crate::wake::heard(&mut wakes, &topic) => {}
             }
         }
     }

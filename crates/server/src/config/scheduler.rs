@@ -12,11 +12,9 @@ pub struct SchedulerConfig {
     /// How often, at the latest, runnable jobs are looked for.
     pub job_processor: Duration,
     /// Jobs that one look may claim.
-    pub claim_max: u32,
+    pub claim_max: u64,
     /// Jobs run at the same time.
     pub concurrency: usize,
-    /// How often agents are checked for silence.
-    pub agent_health: Duration,
     /// How often jobs whose lease ran out are given to another worker.
     pub retry: Duration,
     /// How often jobs that wait too long are looked for.
@@ -30,12 +28,13 @@ pub struct SchedulerConfig {
 impl SchedulerConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
         const SECOND: Duration = Duration::from_secs(1);
+        // An agent's silence is computed whenever it is asked for, which is at least this often.
+        reader.duration("CERTCTL_SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL", SECOND);
         Self {
             renewal_check: reader.duration("CERTCTL_SCHEDULER_RENEWAL_CHECK_INTERVAL", Duration::from_secs(60)),
             job_processor: reader.duration("CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL", SECOND),
             claim_max: reader.number("CERTCTL_SCHEDULER_JOB_CLAIM_LIMIT", 1..=100_000),
             concurrency: reader.number("CERTCTL_RENEWAL_CONCURRENCY", 1..=10_000),
-            agent_health: reader.duration("CERTCTL_SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL", SECOND),
             retry: reader.duration("CERTCTL_SCHEDULER_RETRY_INTERVAL", SECOND),
             job_timeout: reader.duration("CERTCTL_JOB_TIMEOUT_INTERVAL", SECOND),
             awaiting_csr: reader.duration("CERTCTL_JOB_AWAITING_CSR_TIMEOUT", SECOND),

@@ -150,6 +150,8 @@ pub struct Served {
 impl Served {
     /// Presents `pair` from the next handshake on.
     pub fn replace(&self, pair: Pair) {
+        #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double")]
+        metrics::gauge!("certctl_server_tls_not_after_seconds").set(pair.not_after().unix_secs() as f64);
         self.pair.store(Some(Arc::new(pair)));
     }
 

@@ -37,6 +37,7 @@ pub(crate) async fn follow(
         seen = look(&paths);
         match Pair::load(&paths, allow_loose_mode, SystemClock.now()) {
             Ok(pair) => {
+                metrics::counter!("certctl_server_tls_reloads_total", "outcome" => "success").increment(1);
                 tracing::info!(
                     fingerprint = %pair.leaf.fingerprint_sha256(),
                     not_after = %pair.not_after().to_rfc3339(),
@@ -45,6 +46,7 @@ pub(crate) async fn follow(
                 served.replace(pair);
             }
             Err(findings) => {
+                metrics::counter!("certctl_server_tls_reloads_total", "outcome" => "failure").increment(1);
                 tracing::error!("TLS cert not reloaded {cause}, the old pair stays: {}", findings.join("; "));
             }
         }

@@ -180,7 +180,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Area::Scheduler,
         "CERTCTL_SCHEDULER_RENEWAL_CHECK_INTERVAL",
         "1h",
-        "How often, at the latest, due renewals are looked for; at least 1m. The planner also wakes at the next `renew_at`.",
+        "How often, at the latest, due renewals are looked for; at least 1m. Certificates that live minutes need it sooner, so it is sooner.",
     ),
     Setting::new(
         Area::Scheduler,
@@ -194,7 +194,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Area::Scheduler,
         "CERTCTL_SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL",
         "2m",
-        "How often agents are checked for silence, at least 1s.",
+        "Accepted for older configurations, at least 1s: an agent's silence is computed whenever it is asked for.",
     ),
     Setting::new(
         Area::Scheduler,
@@ -206,7 +206,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Area::Scheduler,
         "CERTCTL_JOB_TIMEOUT_INTERVAL",
         "10m",
-        "How often jobs are looked for that have waited too long, at least 1s.",
+        "How often, at the latest, jobs are looked for that have waited too long; at least 1s.",
     ),
     Setting::new(
         Area::Scheduler,
