@@ -177,16 +177,6 @@ impl Sealer {
         db.commit(unit).await?;
         self.refresh(db, now).await
     }
-
-    /// Looks for new keys now and then; runs until dropped.
-    pub async fn watch(&self, db: &Db, now: impl Fn() -> Timestamp) {
-        loop {
-            tokio::time::sleep(REFRESH_EVERY).await;
-            if let Err(error) = self.refresh(db, now()).await {
-                tracing::debug!(%error, "sealing keys were not read again");
-            }
-        }
-    }
 }
 
 impl Seal for Sealer {
@@ -214,7 +204,6 @@ fn key_place(id: &DataKeyId) -> Vec<u8> {
 const CANARY: &[u8] = b"certctl canary v1";
 const CANARY_PLACE: &[u8] = b"install.canary";
 const KEY_LIFE: Duration = Duration::from_secs(90 * 86_400);
-const REFRESH_EVERY: Duration = Duration::from_secs(20);
 /// A data key seals only once it is this old: until then some replica may not have it.
 const SETTLED_AFTER: Duration = Duration::from_secs(60);
 

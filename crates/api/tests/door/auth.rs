@@ -18,6 +18,7 @@ on_both!(
     keys_of_the_environment_get_their_roles_once,
     the_seeded_catalogue_is_that_of_the_program,
     guessing_keys_is_slowed_down,
+    a_server_that_nobody_could_administer_does_not_start,
 );
 
 async fn the_first_administrator_comes_in_once(backend: Backend) {
@@ -127,7 +128,7 @@ async fn keys_of_the_environment_get_their_roles_once(backend: Backend) {
 async fn the_seeded_catalogue_is_that_of_the_program(backend: Backend) {
     let Some(door) = Door::open(backend).await else { return };
     let db = &door.world.db.db;
-    door.auth.start(&[], None).await.expect("a second start changes nothing");
+    door.auth.start(&[], Some(TOKEN.into())).await.expect("a second start changes nothing");
     assert_eq!(certctl_store::roles::all(db).await.expect("roles").len(), Role::ALL.len());
     for role in Role::ALL {
         let id = certctl_domain::ids::RoleId::fixed(role.id());
@@ -152,4 +153,16 @@ async fn guessing_keys_is_slowed_down(backend: Backend) {
     guess([198, 51, 100, 2]).await.refused(401, "invalid_api_key");
     let key = door.key("ci", Role::Viewer).await;
     door.get("/api/v1/teams").key(&key).from([198, 51, 100, 1]).send().await.expect(200);
+}
+
+async fn a_server_that_nobody_could_administer_does_not_start(backend: Backend) {
+    let Some(door) = Door::open(backend).await else { return };
+    let fresh = Auth::new(door.world.app.clone());
+    let viewer = EnvKey { name: "v".to_owned(), key: "0123456789abcdef0123456789abcdef".into(), admin: false };
+    for keys in [&[][..], &[viewer]] {
+        let refused = fresh.start(keys, None).await.expect_err("refused");
+        assert!(refused.to_string().contains("CERTCTL_BOOTSTRAP_TOKEN"), "{refused}");
+    }
+    let admin = EnvKey { name: "a".to_owned(), key: "fedcba9876543210fedcba9876543210".into(), admin: true };
+    fresh.start(&[admin], None).await.expect("an administrator is named");
 }

@@ -3,7 +3,7 @@
 use certctl_db::Backend;
 use certctl_domain::permission::Role;
 use certctl_edge::limit::RateConfig;
-use certctl_edge::{Config, Origins, Problem};
+use certctl_edge::{Config, NoContent, Origins, Problem};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -19,6 +19,7 @@ on_both!(
     a_lost_database_is_said_so,
     the_log_of_events_is_read,
     pages_of_listed_origins_may_read_answers,
+    a_defect_is_answered_like_every_failure,
 );
 
 #[track_caller]
@@ -236,4 +237,19 @@ async fn pages_of_listed_origins_may_read_answers(backend: Backend) {
         let answer = door.get("/api/v1/teams").key(&key).header("origin", other).send().await;
         assert_eq!((answer.header("access-control-allow-origin"), answer.header("vary")), ("", "Origin"), "{other}");
     }
+}
+
+async fn broken(caller: certctl_app::Caller) -> Result<NoContent, Problem> {
+    panic!("a defect met by {}", caller.actor.id)
+}
+
+async fn a_defect_is_answered_like_every_failure(backend: Backend) {
+    let Some(mut door) = Door::open(backend).await else { return };
+    let routes = certctl_edge::Routes::new("test").with(certctl_edge::get("/api/v1/broken", broken).authenticated());
+    door.site = certctl_edge::Site::new(door.auth.clone(), Config::default(), routes);
+    let key = door.key("root", Role::Admin).await;
+    let answer = door.get("/api/v1/broken").key(&key).send().await;
+    assert_eq!((answer.status, problem(&answer).code.as_str()), (500, "internal"));
+    assert!(!answer.text.contains("defect"), "{}", answer.text);
+    assert_eq!(answer.header("x-frame-options"), "DENY");
 }

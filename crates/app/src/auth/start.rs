@@ -32,19 +32,27 @@ impl Auth {
     /// Brings the catalogue up to date, takes over the keys of the environment, and opens the bootstrap door if there is a token.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Forbidden`] when nobody is an administrator and nobody could become one; [`Error::Conflict`] when the environment
+    /// names a key that the database has already; [`Error::Unavailable`].
     pub async fn start(&self, keys: &[EnvKey], bootstrap_token: Option<SecretString>) -> Result<()> {
         let db = self.app().db();
         self.app().commit(certctl_store::roles::seed(db).await?).await?;
         self.env_keys_take_over(keys).await?;
-        if let Some(token) = bootstrap_token.filter(|token| !token.expose_secret().is_empty()) {
-            if certctl_store::roles::administrator_exists(db, self.app().now()).await? {
-                tracing::warn!(
-                    "a bootstrap token is set although there is an administrator; remove it from the configuration"
-                );
+        let has_administrator = certctl_store::roles::administrator_exists(db, self.app().now()).await?;
+        match bootstrap_token.filter(|token| !token.expose_secret().is_empty()) {
+            Some(token) => {
+                if has_administrator {
+                    tracing::warn!("a bootstrap token is set although there is an administrator; remove it");
+                }
+                // A second start in one process keeps the first token.
+                let _ = self.inner.bootstrap_token.set(token);
             }
-            // A second start in one process keeps the first token.
-            let _ = self.inner.bootstrap_token.set(token);
+            None if has_administrator => {}
+            None => {
+                let message = "nobody is an administrator and nobody could become one: set CERTCTL_BOOTSTRAP_TOKEN, \
+                    or name:key:admin in CERTCTL_API_KEYS_NAMED";
+                return Err(Error::Forbidden { code: "no_administrator", message: message.to_owned() });
+            }
         }
         self.forget();
         Ok(())
