@@ -9,3 +9,4 @@ mod boot;
 mod crash;
 mod enrolment;
 mod replicas;
+mod roles;
