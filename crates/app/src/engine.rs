@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use certctl_connector::{ConnectorError, Engine};
 use certctl_domain::ids::{CaId, IssuerId};
-use certctl_domain::issuer::Issuer;
+use certctl_domain::issuer::{Issuer, agents_issuer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -37,6 +37,15 @@ pub trait EngineFactory: Send + Sync {
 }
 
 impl App {
+    /// The engine of an issuer that certificates may name. The one that makes identities of agents is nobody's choice: whoever
+    /// could have it sign could become any agent.
+    ///
+    /// # Errors
+    /// As [`App::engine`]; the internal issuer does not exist.
+    pub(crate) async fn engine_selectable(&self, id: &IssuerId) -> Result<Arc<Engine>> {
+        if *id == agents_issuer() { Err(no_issuer(id)) } else { self.engine(id).await }
+    }
+
     /// The engine of an issuer.
     ///
     /// # Errors
@@ -47,8 +56,7 @@ impl App {
             return Ok(engine);
         }
         let issuer = certctl_store::issuers::get(self.db(), id).await?;
-        let issuer =
-            issuer.ok_or_else(|| Error::invalid("issuer_id", format!("issuer {id} does not exist; list them")))?;
+        let issuer = issuer.ok_or_else(|| no_issuer(id))?;
         if !issuer.enabled {
             return Err(Error::refused("issuer_id", format!("issuer {} is switched off; enable it", issuer.name)));
         }
@@ -80,4 +88,8 @@ impl App {
         };
         Ok(Some(CaMaterial { id: issuing.id, certificate: issuing.certificate, root: root.certificate, key }))
     }
+}
+
+fn no_issuer(id: &IssuerId) -> Error {
+    Error::invalid("issuer_id", format!("issuer {id} does not exist; list them"))
 }

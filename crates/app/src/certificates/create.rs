@@ -154,7 +154,7 @@ impl App {
 
     async fn certificate_issue_external(&self, caller: &Caller, checked: Checked) -> Result<Created> {
         let profile = self.profile_for_issue(checked.certificate.certificate_profile_id.as_ref()).await?;
-        let engine = self.engine(&checked.certificate.issuer_id).await?;
+        let engine = self.engine_selectable(&checked.certificate.issuer_id).await?;
         let csr = checked.csr.clone().ok_or_else(|| Error::internal("the request was checked before"))?;
         let mut unit = self.certificate_unit(caller, &checked);
         for target in &checked.targets {
@@ -263,7 +263,7 @@ impl App {
             None => None,
         };
         if let Some(id) = &issuer_id {
-            self.checked(self.engine(id).await, &mut refusals)?;
+            self.checked(self.engine_selectable(id).await, &mut refusals)?;
         }
         let targets = self.targets_checked(&target_ids, &mut refusals).await?;
         refusals.into_result()?;
