@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use certctl_connector::{ConnectorError, Engine};
 use certctl_domain::ids::{CaId, IssuerId};
-use certctl_domain::issuer::Issuer;
+use certctl_domain::issuer::{Issuer, agents_issuer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
@@ -37,6 +37,18 @@ pub trait EngineFactory: Send + Sync {
 }
 
 impl App {
+    /// The engine of an issuer that certificates may name. The one that makes identities of agents is nobody's choice: whoever
+    /// could have it sign could become any agent.
+    ///
+    /// # Errors
+    /// As [`App::engine`]; the internal issuer is refused.
+    pub(crate) async fn engine_selectable(&self, id: &IssuerId) -> Result<Arc<Engine>> {
+        if *id == agents_issuer() {
+            return Err(Error::invalid("issuer_id", format!("{id} signs the identities of agents only; name another")));
+        }
+        self.engine(id).await
+    }
+
     /// The engine of an issuer.
     ///
     /// # Errors

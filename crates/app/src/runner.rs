@@ -75,6 +75,11 @@ impl App {
         let running = TaskTracker::new();
         let mut wakes = self.db().notifier().subscribe();
         while !stop.is_cancelled() {
+            // With no hand free there is nothing to ask for, and the first one that is free has its next job at once.
+            tokio::select! {
+                () = stop.cancelled() => break,
+                free = hands.acquire() => drop(free),
+            }
             let free = hands.available_permits();
             let pause = match self.lease_due(u64::try_from(free).unwrap_or(0)).await {
                 Ok(jobs) if jobs.is_empty() => LOOK_EVERY.min(self.settings().job_check),

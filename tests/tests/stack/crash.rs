@@ -19,8 +19,8 @@ use crate::support::server::{Setup, TestServer, certificate_with_csr};
 const CLIENTS: usize = 4;
 /// The step is passed this often before the kill, so that something was received.
 const NTH: usize = 4;
-/// Longer than the lease of a job whose worker died, with time for another attempt.
-const SETTLED_WITHIN: Duration = Duration::from_secs(180);
+/// Longer than the lease of a job whose worker died, and than it takes until a reservation without work is nobody's.
+const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 
 mod sqlite {
     #[tokio::test]

@@ -176,7 +176,7 @@ impl TestServer {
         Some(Box::pin(Setup::new(backend).await?.start()).await)
     }
 
-    /// Team, owner, profile (P-256, RSA 2048, an hour) and policy, all named `web`.
+    /// Team, owner, profile (P-256, RSA 2048, a day, no wildcards) and policy, all named `web`.
     async fn furnish(&self) {
         let web = |more: Value| {
             let mut body = json!({ "id": "web", "name": "web" });
@@ -185,7 +185,7 @@ impl TestServer {
         };
         self.made("teams", &web(json!({}))).await;
         self.made("owners", &web(json!({ "email": "web@example.org", "team_id": "web" }))).await;
-        self.made("profiles", &web(json!({ "max_ttl_seconds": 86_400 }))).await;
+        self.made("profiles", &web(json!({ "max_ttl_seconds": 86_400, "allow_wildcards": false }))).await;
         self.made("renewal-policies", &web(json!({ "retry_interval_seconds": 60 }))).await;
     }
 

@@ -7,7 +7,6 @@ use certctl_db::{DbError, Unit};
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::{Certificate, Holder, Version};
 use certctl_domain::ids::{CertificateId, IssuerId, JobId, OwnerId, PolicyId, ProfileId, TargetId, TeamId};
-use certctl_domain::issuer::agents_issuer;
 use certctl_domain::ownership::check_name;
 use certctl_domain::permission::Permission;
 use certctl_domain::policy::RenewalPolicy;
@@ -155,7 +154,7 @@ impl App {
 
     async fn certificate_issue_external(&self, caller: &Caller, checked: Checked) -> Result<Created> {
         let profile = self.profile_for_issue(checked.certificate.certificate_profile_id.as_ref()).await?;
-        let engine = self.engine(&checked.certificate.issuer_id).await?;
+        let engine = self.engine_selectable(&checked.certificate.issuer_id).await?;
         let csr = checked.csr.clone().ok_or_else(|| Error::internal("the request was checked before"))?;
         let mut unit = self.certificate_unit(caller, &checked);
         for target in &checked.targets {
@@ -264,7 +263,7 @@ impl App {
             None => None,
         };
         if let Some(id) = &issuer_id {
-            self.issuer_checked(id, &mut refusals).await?;
+            self.checked(self.engine_selectable(id).await, &mut refusals)?;
         }
         let targets = self.targets_checked(&target_ids, &mut refusals).await?;
         refusals.into_result()?;
@@ -368,15 +367,6 @@ impl App {
     }
 
     /// An issuer that serves certificates: one that exists, is enabled, and does not sign the identities of agents.
-    pub(super) async fn issuer_checked(&self, id: &IssuerId, refusals: &mut Refusals) -> Result<()> {
-        if *id == agents_issuer() {
-            refusals.push(Refusal::invalid("issuer_id", format!("{id} signs the identities of agents only")));
-            return Ok(());
-        }
-        self.checked(self.engine(id).await, refusals)?;
-        Ok(())
-    }
-
     /// Collects refusals; passes on everything else.
     pub(super) fn checked<T>(&self, result: Result<T>, refusals: &mut Refusals) -> Result<Option<T>> {
         match result {

@@ -57,7 +57,7 @@ impl App {
         refusals.into_result()?;
         let policy = self.policy_for_issue(&certificate.renewal_policy_id).await?;
         let profile = self.profile_for_issue(certificate.certificate_profile_id.as_ref()).await?;
-        self.engine(&certificate.issuer_id).await?;
+        self.engine_selectable(&certificate.issuer_id).await?;
         let identities = self.identities_to_renew(&certificate, csr.is_some()).await?;
         if identities.is_empty() {
             return Err(Error::invalid("csr_pem", "give a CSR, or map a target whose agent will make the key"));

@@ -123,7 +123,7 @@ impl App {
             refusals.push(Refusal::invalid("team_id", format!("team {} does not exist", after.team_id)));
         }
         if before.issuer_id != after.issuer_id {
-            self.issuer_checked(&after.issuer_id, refusals).await?;
+            self.checked(self.engine_selectable(&after.issuer_id).await, refusals)?;
         }
         if before.renewal_policy_id != after.renewal_policy_id {
             self.checked(self.policy_for_issue(&after.renewal_policy_id).await, refusals)?;

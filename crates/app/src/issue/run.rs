@@ -73,7 +73,7 @@ impl App {
         }
         let profile = self.profile_for_issue(facts.certificate.certificate_profile_id.as_ref()).await?;
         let policy = self.policy_for_issue(&facts.certificate.renewal_policy_id).await?;
-        let engine = self.engine(&facts.certificate.issuer_id).await?;
+        let engine = self.engine_selectable(&facts.certificate.issuer_id).await?;
         let csr = facts.payload.csr()?;
         let subject =
             Subject { certificate: &facts.certificate, profile: &profile, holder: &facts.holder, csr: csr.as_ref() };
