@@ -244,7 +244,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Short enough that a rotated password is soon the only one in use.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const SQLITE_MMAP_BYTES: u64 = 256 << 20;
+const SQLITE_MMAP_BYTES: u64 = 0;
 const SQLITE_WRITER_CACHE_KIB: u32 = 8 << 10;
 const SQLITE_READER_CACHE_KIB: u32 = 2 << 10;
 const SQLITE_CHECKPOINT_PAGES: u32 = 4000;
@@ -254,4 +254,4 @@ const POSTGRES_SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout 
 /// A committer finds rows by their keys only. Without statistics, as on a young table, the planner would read whole tables instead
 /// and keep that plan while the table grows.
 const POSTGRES_COMMITTER_SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET enable_seqscan = off; \
-     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; SET plan_cache_mode = force_generic_plan";
