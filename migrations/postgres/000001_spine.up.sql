@@ -118,6 +118,7 @@ CREATE INDEX certificates_updated_idx ON certificates (updated_at, id);
 CREATE INDEX certificates_not_after_idx ON certificates (coalesce(not_after, 253402300800000000), id);
 CREATE INDEX certificates_common_name_idx ON certificates (common_name, id);
 CREATE INDEX certificates_environment_idx ON certificates (environment, id);
+CREATE INDEX certificates_environment_created_idx ON certificates (environment, created_at, id);
 CREATE INDEX certificates_owner_idx ON certificates (owner_id, created_at, id);
 CREATE INDEX certificates_team_idx ON certificates (team_id, created_at, id);
 CREATE INDEX certificates_issuer_idx ON certificates (issuer_id, created_at, id);
@@ -368,7 +369,7 @@ CREATE TABLE scheduler_leases (
 -- What happened, and what others must hear of it
 CREATE TABLE audit_events (
   id TEXT NOT NULL PRIMARY KEY,
-  seq BIGINT UNIQUE,
+  seq BIGINT,
   occurred_at BIGINT NOT NULL,
   actor TEXT NOT NULL,
   actor_type TEXT NOT NULL CHECK (actor_type IN ('User', 'System', 'Agent', 'APIKey', 'Anonymous')),
@@ -381,6 +382,7 @@ CREATE TABLE audit_events (
   source_ip TEXT,
   details TEXT NOT NULL
 );
+CREATE UNIQUE INDEX audit_events_seq_idx ON audit_events (seq) WHERE seq IS NOT NULL;
 CREATE INDEX audit_events_time_idx ON audit_events (occurred_at, id);
 CREATE INDEX audit_events_category_idx ON audit_events (category, occurred_at, id);
 CREATE TABLE outbox (

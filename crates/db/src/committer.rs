@@ -25,13 +25,14 @@ pub(crate) async fn run(queue: Queue, writer: Writer, backend: Backend, rank: fn
     let mut group = Group::new(backend, rank);
     let mut waiting = Vec::with_capacity(GROUP_MAX);
     loop {
-        // The lock is held while waiting, so that one committer gathers a group and the others queue behind it.
-        let taken = queue.lock().await.recv_many(&mut waiting, GROUP_MAX).await;
-        if taken == 0 {
+        // The turn lasts until the group's COMMIT is sent: of two committers one writes rows while the other's are flushed to the disk,
+        // and never both write rows, which would only make the groups smaller.
+        let mut turn = queue.lock().await;
+        if turn.recv_many(&mut waiting, GROUP_MAX).await == 0 {
             return;
         }
         let (units, answers): (Vec<Unit>, Vec<_>) = waiting.drain(..).map(|each| (each.unit, each.answer)).unzip();
-        let outcomes = commit(&mut group, &writer, &units.iter().collect::<Vec<_>>()).await;
+        let outcomes = commit(&mut group, &writer, &units.iter().collect::<Vec<_>>(), turn).await;
         for ((unit, answer), outcome) in units.into_iter().zip(answers).zip(outcomes) {
             if outcome.is_ok() {
                 notifier.wake(unit.wakes);
@@ -42,12 +43,13 @@ pub(crate) async fn run(queue: Queue, writer: Writer, backend: Backend, rank: fn
     }
 }
 
-async fn commit(group: &mut Group, writer: &Writer, units: &[&Unit]) -> Vec<Result<(), DbError>> {
+async fn commit(group: &mut Group, writer: &Writer, units: &[&Unit], turn: impl Sized) -> Vec<Result<(), DbError>> {
+    let mut turn = Some(turn);
     let everyone = |outcome: Result<(), DbError>| units.iter().map(|_| outcome.clone()).collect();
     let mut together = true;
     for attempt in 1.. {
         let error = if together {
-            match group.together(writer, units).await {
+            match group.together(writer, units, || drop(turn.take())).await {
                 Ok(()) => return everyone(Ok(())),
                 Err(error) => error,
             }

@@ -189,7 +189,6 @@ async fn open_sqlite(config: &DbConfig, path: &Path) -> Result<(SqlitePool, Sqli
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("temp_store", "memory")
-        .pragma("mmap_size", SQLITE_MMAP_BYTES.to_string())
         .disable_statement_logging();
     let mut writing = base
         .clone()
@@ -244,7 +243,6 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Short enough that a rotated password is soon the only one in use.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const SQLITE_MMAP_BYTES: u64 = 256 << 20;
 const SQLITE_WRITER_CACHE_KIB: u32 = 8 << 10;
 const SQLITE_READER_CACHE_KIB: u32 = 2 << 10;
 const SQLITE_CHECKPOINT_PAGES: u32 = 4000;
@@ -257,4 +255,5 @@ const POSTGRES_SESSION: &str =
 /// and keep that plan while the table grows.
 const POSTGRES_COMMITTER_SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
      SET idle_in_transaction_session_timeout = '30s'; SET enable_seqscan = off; \
-     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off";
+     SET enable_hashjoin = off; SET enable_mergejoin = off; SET jit = off; \
+     SET plan_cache_mode = force_generic_plan";

@@ -39,11 +39,19 @@ impl Group {
         Self { backend, rank, statements: Statements::default() }
     }
 
-    /// Commits all units together, or tells the first failure and writes nothing.
-    pub(crate) async fn together(&mut self, writer: &Writer, units: &[&Unit]) -> Result<(), DbError> {
+    /// Commits all units together, or tells the first failure and writes nothing. Calls `written` before COMMIT is sent.
+    pub(crate) async fn together(
+        &mut self,
+        writer: &Writer,
+        units: &[&Unit],
+        written: impl FnOnce(),
+    ) -> Result<(), DbError> {
         let mut txn = Txn::begin(writer).await?;
         match self.run(&mut txn, plan::merged(units, self.rank)).await {
-            Ok(()) => txn.commit().await,
+            Ok(()) => {
+                written();
+                txn.commit().await
+            }
             Err(error) => {
                 // A rollback that fails leaves the connection to its pool's own check; the first error is the one to tell.
                 let _ = txn.rollback().await;
