@@ -31,7 +31,7 @@ fn main() {
     report(rate, clients);
 }
 
-async fn run(url: &str, clients: u64, time: Duration, directory: Option<String>) -> Result<f64, DbError> {
+pub(crate) async fn run(url: &str, clients: u64, time: Duration, directory: Option<String>) -> Result<f64, DbError> {
     let db = Db::connect(&DbConfig::new(url.parse().expect("a database URL"))).await?;
     let migrator = match directory {
         Some(directory) => Migrator::from_directory(directory.as_ref()).expect("the directory reads"),

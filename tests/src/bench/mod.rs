@@ -1,12 +1,14 @@
 //! Benchmarks: each measures the optimised programs from outside, beside a ceiling measured in the same run, and judges its
 //! own figure. A figure whose result is wrong is void, however fast it was.
 
+mod ceiling;
 mod figure;
 mod issue;
+mod load;
 mod machine;
 mod process;
+mod server;
 mod start;
-mod wire;
 
 use std::path::PathBuf;
 

@@ -2,8 +2,12 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+const STOP_WITHIN: Duration = Duration::from_secs(40);
 
 /// A program that ends with this value.
 pub(super) struct Running(Child);
@@ -26,6 +30,18 @@ impl Running {
     /// How it ended, if it did.
     pub(super) fn ended(&mut self) -> Result<Option<String>> {
         Ok(self.0.try_wait()?.map(|status| status.to_string()))
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) fn stop(&mut self) -> Result<()> {
+        let id = Pid::from_raw(i32::try_from(self.0.id())?).context("a process id is positive")?;
+        kill_process(id, Signal::TERM)?;
+        let began = Instant::now();
+        while self.0.try_wait()?.is_none() {
+            ensure!(began.elapsed() < STOP_WITHIN, "it did not stop within {} s", STOP_WITHIN.as_secs());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Resident memory in MB (2^20 bytes).
