@@ -259,7 +259,7 @@ CREATE TABLE target_mappings (
   PRIMARY KEY (certificate_id, target_id)
 );
 CREATE INDEX target_mappings_target_idx ON target_mappings (target_id);
-CREATE INDEX target_mappings_open_idx ON target_mappings (next_attempt_at) WHERE state IN ('pending', 'failed');
+CREATE INDEX target_mappings_open_idx ON target_mappings (next_attempt_at) WHERE state IN ('pending', 'deploying', 'failed');
 
 -- Work
 CREATE TABLE jobs (

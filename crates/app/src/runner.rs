@@ -61,6 +61,7 @@ impl App {
                 tracing::info!(job.id = %job.id, version.id = %version.id, "job {} issued version {}", job.id, version.id)
             }
             Ok(Attempt::Waits) => tracing::debug!(job.id = %job.id, "job {} waits", job.id),
+            Ok(Attempt::Stopped) => tracing::info!(job.id = %job.id, "job {} was called off", job.id),
             Ok(Attempt::Failed(_)) => {}
             // The lease runs out by itself, and the job is found again.
             Err(error) => {

@@ -248,7 +248,7 @@ pub struct Version {
     pub profile_revision: Option<i64>,
     /// Who asked.
     pub requested_by: String,
-    /// Why it was never signed.
+    /// Why nothing was signed for it, or why what was signed is not used.
     pub void_reason: Option<String>,
     /// When it was revoked.
     pub revoked_at: Option<Timestamp>,

@@ -4,7 +4,7 @@ use certctl_db::{Change, Db, DbError, Unit};
 use certctl_domain::certificate::{Purpose, Version, VersionState};
 use certctl_domain::ids::{CaId, CertificateId, IssuerId, JobId, ProfileId, VersionId};
 use certctl_pki::key::KeyAlgorithm;
-use certctl_pki::{Serial, Timestamp};
+use certctl_pki::{Certificate, Serial, Timestamp};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
@@ -126,6 +126,22 @@ pub fn void(unit: &mut Unit, id: &VersionId, reason: &str) {
             .expect_in(Column::State, &["reserved"])
             .set(Column::State, VersionState::Void.as_str())
             .set(Column::VoidReason, reason),
+    );
+}
+
+/// Reserved becomes void, with what an external issuer signed instead of what was asked. Its serial is left to the certificate: it may
+/// repeat one that is on record.
+pub fn refuse(unit: &mut Unit, id: &VersionId, reason: &str, certificate: &Certificate) {
+    unit.change(
+        Change::of::<Entity>(ENTITY, id)
+            .key(Column::Id, id.as_str())
+            .expect_in(Column::State, &["reserved"])
+            .set(Column::State, VersionState::Void.as_str())
+            .set(Column::VoidReason, reason)
+            .set(Column::NotBefore, Some(micros(certificate.not_before())))
+            .set(Column::NotAfter, Some(micros(certificate.not_after())))
+            .set(Column::FingerprintSha256, Some(certificate.fingerprint_sha256()))
+            .set(Column::Certificate, Some(certificate.der().to_vec())),
     );
 }
 

@@ -105,15 +105,28 @@ impl TestAgent {
             // At the same time, as a worker pool does it: their units share commits.
             let outcomes = futures::future::join_all(items.into_iter().map(|item| self.item(app, item))).await;
             for outcome in outcomes {
-                match outcome {
-                    Outcome::Requested(certificate, key) => {
-                        self.requests += 1;
-                        self.keys.insert(certificate, key);
-                    }
-                    Outcome::Serves(place, served) => {
-                        self.served.insert(place, served);
-                    }
-                }
+                self.remember(outcome);
+            }
+        }
+    }
+
+    /// Does one piece of work that it was handed.
+    ///
+    /// # Panics
+    /// As [`TestAgent::work`].
+    pub async fn answer(&mut self, app: &App, item: WorkItem) {
+        let outcome = self.item(app, item).await;
+        self.remember(outcome);
+    }
+
+    fn remember(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Requested(certificate, key) => {
+                self.requests += 1;
+                self.keys.insert(certificate, key);
+            }
+            Outcome::Serves(place, served) => {
+                self.served.insert(place, served);
             }
         }
     }

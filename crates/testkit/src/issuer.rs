@@ -11,7 +11,8 @@ use certctl_connector::{
 };
 use certctl_pki::build::{IssuerRef, Kind, Template, Validity};
 use certctl_pki::name::Subject;
-use certctl_pki::{Certificate, ExtendedKeyUsage, KeyAlgorithm, KeyKind, PrivateKey, Serial, Timestamp};
+use certctl_pki::{Certificate, ExtendedKeyUsage, KeyAlgorithm, KeyKind, PrivateKey, San, Serial, Timestamp};
+use tokio::sync::watch;
 
 /// The issuer.
 pub struct SlowIssuer {
@@ -21,6 +22,8 @@ pub struct SlowIssuer {
     orders: Mutex<HashMap<String, Order>>,
     failing: Mutex<Option<ErrorClass>>,
     serial: Mutex<u64>,
+    held: watch::Sender<bool>,
+    extra: Mutex<Vec<San>>,
 }
 
 struct Order {
@@ -51,7 +54,16 @@ impl SlowIssuer {
         let tbs = template.self_signed().expect("a CA");
         let signature = key.sign(tbs.der()).expect("a signature");
         let ca = IssuerRef::new(tbs.finish(&signature).expect("a CA")).expect("a CA");
-        Self { key, ca, polls_needed, orders: Mutex::default(), failing: Mutex::default(), serial: Mutex::new(1) }
+        Self {
+            key,
+            ca,
+            polls_needed,
+            orders: Mutex::default(),
+            failing: Mutex::default(),
+            serial: Mutex::new(1),
+            held: watch::Sender::new(false),
+            extra: Mutex::default(),
+        }
     }
 
     /// Orders that reached it, each with how often it was placed.
@@ -63,6 +75,21 @@ impl SlowIssuer {
     /// From now on every call fails like this; `None` ends that.
     pub fn fail(&self, class: Option<ErrorClass>) {
         *self.failing.lock().unwrap_or_else(PoisonError::into_inner) = class;
+    }
+
+    /// While held, every call waits before it does anything.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// From now on it adds these names to what it signs.
+    pub fn add_names(&self, names: Vec<San>) {
+        *self.extra.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    async fn let_go(&self) {
+        // The sender lives as long as this issuer.
+        let _ = self.held.subscribe().wait_for(|held| !held).await;
     }
 
     fn failure(&self) -> Result<(), ConnectorError> {
@@ -81,7 +108,8 @@ impl SlowIssuer {
             kind: Kind::Leaf,
             serial: Serial::from_random(serial),
             subject: Subject::common_name(&request.common_name).expect("a name"),
-            sans: request.sans.clone(),
+            sans: [request.sans.as_slice(), self.extra.lock().unwrap_or_else(PoisonError::into_inner).as_slice()]
+                .concat(),
             public_key: request.csr.public_key().clone(),
             validity: Validity::new(request.not_before, request.not_after).expect("dates"),
             extended_key_usages: vec![ExtendedKeyUsage::ServerAuth],
@@ -108,6 +136,7 @@ impl SlowIssuer {
 #[async_trait]
 impl Issuer for SlowIssuer {
     async fn issue(&self, cx: &Cx, request: &IssueRequest) -> Result<Outcome, ConnectorError> {
+        self.let_go().await;
         self.failure()?;
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let order = orders.entry(cx.idempotency_key.clone()).or_insert_with(|| Order {

@@ -133,9 +133,19 @@ impl TestWorld {
     /// # Panics
     /// When it cannot connect.
     pub async fn replica(&self, worker: &str) -> App {
+        self.replica_with(worker, |_| {}).await
+    }
+
+    /// The same with settings of its own.
+    ///
+    /// # Panics
+    /// When it cannot connect.
+    pub async fn replica_with(&self, worker: &str, edit: impl FnOnce(&mut Settings)) -> App {
         let mut world = world(&self.db, &self.clock, &self.ids, &self.engines);
         world.db = self.db.again().await;
-        App::new(world, settings(worker))
+        let mut settings = settings(worker);
+        edit(&mut settings);
+        App::new(world, settings)
     }
 
     /// The same application with further types of target.

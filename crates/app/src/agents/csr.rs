@@ -118,6 +118,9 @@ impl App {
             Attempt::Waits => Ok(CsrAnswer::Accepted),
             Attempt::Failed(failure) if failure.class == FailureClass::Transient => Ok(CsrAnswer::Accepted),
             Attempt::Failed(failure) => Err(refused(failure)),
+            Attempt::Stopped => {
+                Err(Error::conflict("not_awaiting_csr", format!("job {} was called off; drop the request", job.id)))
+            }
         }
     }
 

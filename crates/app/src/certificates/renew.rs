@@ -107,10 +107,16 @@ impl App {
             self.commit(unit).await?;
             return Ok(Some(id));
         }
-        if force {
+        let carried = payload.csr()?;
+        let brings_nothing_new = csr.is_none_or(|csr| carried.is_some_and(|carried| carried.sha256() == csr.sha256()));
+        if force && brings_nothing_new {
             return Ok(Some(id));
         }
-        let message = format!("job {id} is already under way; watch it, or cancel it first");
+        let message = if force {
+            format!("job {id} is under way with another request or none; cancel it to use this one")
+        } else {
+            format!("job {id} is already under way; watch it, or cancel it first")
+        };
         Err(Error::Conflict {
             code: "renewal_in_progress",
             message,

@@ -19,6 +19,7 @@ pub use step::Step;
 use certctl_connector::ConnectorError;
 use certctl_domain::refusal::{RefusalKind, Refusals};
 use certctl_domain::work::FailureClass;
+use certctl_pki::Certificate;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -30,11 +31,13 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// The issuer asked to wait at least this long.
     pub(crate) retry_after: Option<Duration>,
+    /// What an outside issuer signed and nobody may serve: it is kept for the record, and for its revocation.
+    pub(crate) refused: Option<Box<Certificate>>,
 }
 
 impl Failure {
     pub(crate) fn new(class: FailureClass, message: impl Into<String>) -> Self {
-        Self { class, message: message.into(), retry_after: None }
+        Self { class, message: message.into(), retry_after: None, refused: None }
     }
 }
 
@@ -51,7 +54,7 @@ impl From<Refusals> for Failure {
 impl From<ConnectorError> for Failure {
     fn from(error: ConnectorError) -> Self {
         let class = connector_class(&error);
-        Self { class, retry_after: error.retry_after(), message: error.to_string() }
+        Self { class, retry_after: error.retry_after(), message: error.to_string(), refused: None }
     }
 }
 

@@ -7,8 +7,8 @@ use certctl_connector::{Cx, Issuer, OrderRef};
 use certctl_db::Unit;
 use certctl_domain::certificate::Version;
 use certctl_domain::work::FailureClass;
-use certctl_jobs::Lease;
 use certctl_jobs::lease::{self, Wait};
+use certctl_jobs::{Lease, State};
 use certctl_pki::Timestamp;
 
 use super::run::{Attempt, issue_request, outcome_of};
@@ -23,6 +23,7 @@ const POLL_MOST: Duration = Duration::from_secs(300);
 impl App {
     pub(super) async fn issuance_order(
         &self,
+        state: State,
         lease: &Lease,
         ask: Ask,
         issuer: &dyn Issuer,
@@ -38,22 +39,31 @@ impl App {
         self.commit(unit).await?;
         Step::Reserved.reached();
         let cx = Cx { budget: CALL_LIMIT, idempotency_key: plan.version.id.to_string(), now };
-        let outcome = match &plan.version.order_ref {
-            Some(order) => issuer.poll(&cx, &OrderRef::new("issuer", order)?).await?,
-            None => issuer.issue(&cx, &issue_request(&plan)).await?,
+        let call = async {
+            match &plan.version.order_ref {
+                Some(order) => issuer.poll(&cx, &OrderRef::new("issuer", order)?).await,
+                None => issuer.issue(&cx, &issue_request(&plan)).await,
+            }
         };
+        let outcome = tokio::time::timeout(CALL_LIMIT, call).await.map_err(|_| {
+            Failure::new(
+                FailureClass::Transient,
+                format!("the issuer did not answer within {} s", CALL_LIMIT.as_secs()),
+            )
+        })??;
         Step::Ordered.reached();
         match outcome_of(&plan, outcome)? {
             Ok(signed) => {
                 let version = self.issuance_commit(&plan, &signed, lease, &Caller::system("issue")).await?;
                 Ok(Attempt::Issued(Box::new(version)))
             }
-            Err((order, poll_after)) => self.issuance_ordered(lease, &plan, &order, poll_after, now).await,
+            Err((order, poll_after)) => self.issuance_ordered(state, lease, &plan, &order, poll_after, now).await,
         }
     }
 
     async fn issuance_ordered(
         &self,
+        state: State,
         lease: &Lease,
         plan: &Plan,
         order: &str,
@@ -68,7 +78,8 @@ impl App {
         let mut unit = Unit::new();
         certctl_store::versions::record_order(&mut unit, &plan.version.id, order);
         let at = now + poll_after.clamp(POLL_LEAST, POLL_MOST);
-        if plan.version.order_ref.is_some() {
+        // A poll that failed put the job back into the queue: then it was claimed from there, and waits anew.
+        if state == State::AwaitingIssuer {
             lease::wait_on(&mut unit, lease, at.unix_micros(), now.unix_micros());
         } else {
             lease::wait_for(&mut unit, lease, Wait::Issuer, at.unix_micros(), now.unix_micros());

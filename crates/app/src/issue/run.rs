@@ -1,14 +1,18 @@
 //! One attempt of an issuance job, from wherever the last one stopped. Run by the worker that holds the lease: a request that
 //! brought the CSR, or the runner.
 
+use std::time::Duration;
+
 use certctl_connector::{Engine, IssueRequest, Issued, Outcome, OwnCa};
-use certctl_db::Unit;
+use certctl_db::{DbError, Unit};
 use certctl_domain::certificate::{Certificate, Holder, Identity, Version};
 use certctl_domain::ids::{CertificateId, JobId};
+use certctl_domain::profile::Profile;
 use certctl_domain::target::Mapping;
 use certctl_domain::work::FailureClass;
 use certctl_jobs::lease::{self, Wait};
-use certctl_jobs::{Job, Lease};
+use certctl_jobs::{Job, Lease, State};
+use certctl_pki::{Certificate as Certificate509, ExtendedKeyUsage};
 
 use super::gate::Subject;
 use super::settle::{BackTo, FailedAttempt, Signed};
@@ -18,6 +22,9 @@ use crate::error::{Error, Result};
 use crate::payload::IssuePayload;
 use crate::world::App;
 
+/// An issuer counts a lifetime from its own clock.
+const LATER_AT_MOST: Duration = Duration::from_secs(300);
+
 /// Where an attempt ended.
 #[derive(Debug)]
 pub(crate) enum Attempt {
@@ -25,8 +32,10 @@ pub(crate) enum Attempt {
     Issued(Box<Version>),
     /// The job waits: for a person, a CSR, the issuer or its next attempt.
     Waits,
-    /// The job ended for good.
+    /// The job ended for good, or has another attempt before it.
     Failed(Failure),
+    /// Somebody called the job off.
+    Stopped,
 }
 
 /// What an attempt starts from.
@@ -43,9 +52,50 @@ impl App {
     pub(crate) async fn issuance_run(&self, job: &Job, lease: &Lease) -> Result<Attempt> {
         let facts = self.issuance_facts(job).await?;
         let reserved = certctl_store::versions::reserved_of_job(self.db(), &facts.job_id).await?;
-        match self.issuance_attempt(lease, &facts, reserved.as_ref()).await {
-            Ok(attempt) => Ok(attempt),
-            Err(failure) => self.issuance_failed(job, lease, &facts, failure).await,
+        if job.cancel_requested {
+            return self.issuance_stop(lease, reserved.as_ref()).await;
+        }
+        let attempt =
+            self.kept(lease, Box::pin(self.issuance_attempt(job.state, lease, &facts, reserved.as_ref()))).await;
+        let ended = match attempt {
+            Ok(attempt) => attempt,
+            Err(failure) => self.issuance_failed(job, lease, &facts, failure).await?,
+        };
+        if !matches!(ended, Attempt::Issued(_)) {
+            self.cancel_asked(&facts.job_id).await?;
+        }
+        Ok(ended)
+    }
+
+    /// Somebody wants the job to stop, and nothing was done yet that cannot be left.
+    async fn issuance_stop(&self, lease: &Lease, reserved: Option<&Version>) -> Result<Attempt> {
+        let mut unit = Unit::new();
+        lease::stop(&mut unit, lease, self.now().unix_micros());
+        if let Some(version) = reserved {
+            self.void_into(&mut unit, version, "the job was cancelled");
+        }
+        self.commit(unit).await?;
+        Ok(Attempt::Stopped)
+    }
+
+    /// Does the work and keeps its lease meanwhile. A lease that is lost all the same is noticed by the next commit, which fails.
+    async fn kept<T>(&self, lease: &Lease, work: impl Future<Output = T>) -> T {
+        let every = self.settings().lease / 3;
+        let keep = async {
+            loop {
+                tokio::time::sleep(every).await;
+                match lease::extend_lease(self.db(), lease, self.lease_until()).await {
+                    Ok(_) => {}
+                    Err(DbError::Moved { .. }) => return std::future::pending().await,
+                    Err(error) => {
+                        tracing::warn!(job.id = %lease.job_id, "keeping the lease of {}: {error}", lease.job_id)
+                    }
+                }
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            never = keep => never,
         }
     }
 
@@ -64,6 +114,7 @@ impl App {
 
     async fn issuance_attempt(
         &self,
+        state: State,
         lease: &Lease,
         facts: &Facts,
         reserved: Option<&Version>,
@@ -107,11 +158,12 @@ impl App {
         if let Some(approval) = approval {
             certctl_store::approvals::consume(&mut unit, &approval.id, self.now());
         }
-        self.issuance_plan(lease, ask, unit, reserved).await
+        self.issuance_plan(state, lease, ask, unit, reserved).await
     }
 
     async fn issuance_plan(
         &self,
+        state: State,
         lease: &Lease,
         ask: Ask,
         unit: Unit,
@@ -125,7 +177,7 @@ impl App {
             }
             (Engine::Own(_), None) => self.issuance_own(lease, ask, unit).await,
             (Engine::External { issuer, .. }, reserved) => {
-                self.issuance_order(lease, ask, issuer.as_ref(), unit, reserved).await
+                self.issuance_order(state, lease, ask, issuer.as_ref(), unit, reserved).await
             }
         }
     }
@@ -175,8 +227,7 @@ impl App {
 
     async fn version_void(&self, version: &Version, reason: &str) -> Result<()> {
         let mut unit = Unit::new();
-        certctl_store::versions::void(&mut unit, &version.id, reason);
-        self.audit_voided(&mut unit, version, reason);
+        self.void_into(&mut unit, version, reason);
         self.commit(unit).await
     }
 
@@ -214,25 +265,53 @@ async fn sign(ca: &OwnCa, plan: &Plan) -> Result<Signed, Failure> {
 
 /// What an external issuer returned, judged against what was asked (connectors §9-23).
 pub(crate) fn accept(plan: &Plan, issued: &Issued) -> Result<Signed, Failure> {
-    let wrong = |what: String| {
-        Failure::new(FailureClass::Rejected, format!("the issuer answered with another certificate: {what}"))
-    };
-    let certificate = issued.leaf.clone();
-    if certificate.public_key().spki_sha256_hex() != plan.version.spki_sha256 {
-        return Err(wrong("the key is not the request's".to_owned()));
-    }
-    if certificate.is_ca() {
-        return Err(wrong("it is a CA".to_owned()));
-    }
-    for san in plan.spec.sans() {
-        if !certificate.sans().contains(san) {
-            return Err(wrong(format!("{san} is missing")));
+    match deviation(plan, &issued.leaf) {
+        None => {
+            Ok(Signed { certificate: issued.leaf.clone(), chain_pem: certctl_pki::pem::to_pem_chain(&issued.chain) })
+        }
+        Some(what) => {
+            let message = format!("the issuer answered with another certificate than was asked: {what}");
+            let refused = Some(Box::new(issued.leaf.clone()));
+            Err(Failure { refused, ..Failure::new(FailureClass::Rejected, message) })
         }
     }
-    if certificate.not_after() <= plan.version.created_at {
-        return Err(wrong("it is expired".to_owned()));
+}
+
+/// How a certificate differs from what was asked: a name or a use too many serves somebody else, one too few serves nobody.
+fn deviation(plan: &Plan, leaf: &Certificate509) -> Option<String> {
+    if leaf.public_key().spki_sha256_hex() != plan.version.spki_sha256 {
+        return Some("the key is not the request's".to_owned());
     }
-    Ok(Signed { certificate, chain_pem: certctl_pki::pem::to_pem_chain(&issued.chain) })
+    if leaf.is_ca() {
+        return Some("it is a CA".to_owned());
+    }
+    if let Some(missing) = plan.spec.sans().iter().find(|san| !leaf.sans().contains(san)) {
+        return Some(format!("{missing} is missing"));
+    }
+    if let Some(extra) = leaf.sans().iter().find(|san| !plan.spec.sans().contains(san)) {
+        return Some(format!("{extra} was not asked for"));
+    }
+    let asked = usages(&plan.ask.profile);
+    if let Some(extra) = leaf.extended_key_usages().iter().find(|usage| !asked.contains(usage)) {
+        return Some(format!("the extended key usage {extra} was not asked for"));
+    }
+    if leaf.not_after() <= plan.version.created_at {
+        return Some("it is expired".to_owned());
+    }
+    let bound =
+        matches!(plan.ask.engine.as_ref(), Engine::External { issuer, .. } if issuer.capabilities().honours_validity);
+    if bound && leaf.not_after() > plan.spec.not_after() + LATER_AT_MOST {
+        return Some(format!(
+            "it ends {}, later than {}",
+            leaf.not_after().to_rfc3339(),
+            plan.spec.not_after().to_rfc3339()
+        ));
+    }
+    None
+}
+
+fn usages(profile: &Profile) -> Vec<ExtendedKeyUsage> {
+    profile.rules.allowed_ekus.iter().copied().map(super::plan::usage).collect()
 }
 
 pub(crate) fn issue_request(plan: &Plan) -> IssueRequest {
@@ -240,7 +319,7 @@ pub(crate) fn issue_request(plan: &Plan) -> IssueRequest {
         csr: plan.ask.csr.clone(),
         common_name: plan.spec.common_name().to_owned(),
         sans: plan.spec.sans().to_vec(),
-        extended_key_usages: plan.ask.profile.rules.allowed_ekus.iter().copied().map(super::plan::usage).collect(),
+        extended_key_usages: usages(&plan.ask.profile),
         not_before: plan.spec.not_before(),
         not_after: plan.spec.not_after(),
         must_staple: plan.ask.profile.rules.must_staple,

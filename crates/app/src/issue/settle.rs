@@ -128,7 +128,14 @@ impl App {
         let again = failure.class.is_retryable() && failed.attempt < failed.max_attempts;
         // An external issuer may have the order: the next attempt repeats it under the same id instead of placing another.
         if let Some(version) = failed.reserved.filter(|version| !again || version.ca_id.is_some()) {
-            certctl_store::versions::void(&mut unit, &version.id, &failure.message);
+            match &failure.refused {
+                Some(refused) => {
+                    certctl_store::versions::refuse(&mut unit, &version.id, &failure.message, refused);
+                    let known = Version { serial: Some(refused.serial().clone()), ..version.clone() };
+                    self.audit_voided(&mut unit, &known, &failure.message);
+                }
+                None => self.void_into(&mut unit, version, &failure.message),
+            }
         }
         let ended = JobFailure { class: failure.class.as_str().to_owned(), error: failure.message.clone() };
         if again {

@@ -37,7 +37,7 @@ impl App {
                 let status = super::status(job.state).as_str();
                 return Err(Error::conflict("job_ended", format!("job {id} has ended already: {status}")));
             }
-            if job.cancel_requested {
+            if job.cancel_requested && job.lease_until.is_some() {
                 return Ok(Cancelled::Requested);
             }
             let mut unit = Unit::new();
@@ -49,8 +49,24 @@ impl App {
         Err(edit::busy(JOB.what))
     }
 
+    /// Calls off a job that somebody wanted to stop while it was worked on, now that it rests.
+    pub(crate) async fn cancel_asked(&self, id: &JobId) -> Result<()> {
+        for _ in 0..edit::LOOKS {
+            let Some(job) = certctl_jobs::job(self.db(), id.as_str()).await? else { return Ok(()) };
+            if !job.cancel_requested || job.completed_at.is_some() || job.lease_until.is_some() {
+                return Ok(());
+            }
+            let mut unit = Unit::new();
+            self.cancel_at_rest(&mut unit, &Caller::system("scheduler"), &job, "cancelled while it was worked on")
+                .await?;
+            if self.commit_edit(JOB, unit).await? == Committed::Done {
+                return Ok(());
+            }
+        }
+        Err(edit::busy(JOB.what))
+    }
+
     async fn cancel_declare(&self, unit: &mut Unit, caller: &Caller, job: &Job, id: &JobId) -> Result<Cancelled> {
-        let now = self.now();
         let event = Event::new(Action::JobCancelled, id)
             .with("type", job.kind.as_str())
             .with_some("certificate_id", job.certificate_id.as_deref())
@@ -60,10 +76,18 @@ impl App {
             lease::request_cancel(unit, &job.fence());
             return Ok(Cancelled::Requested);
         }
-        let error = format!("cancelled by {}", caller.actor.id);
-        let failure = Failure { class: FailureClass::Rejected.as_str().to_owned(), error };
-        lease::cancel(unit, &job.fence(), &failure, now.unix_micros());
-        self.approval_withdraw(unit, caller, job, "the job was cancelled").await?;
+        self.cancel_at_rest(unit, caller, job, &format!("cancelled by {}", caller.actor.id)).await?;
         Ok(Cancelled::Now)
+    }
+
+    async fn cancel_at_rest(&self, unit: &mut Unit, caller: &Caller, job: &Job, error: &str) -> Result<()> {
+        let failure = Failure { class: FailureClass::Rejected.as_str().to_owned(), error: error.to_owned() };
+        lease::cancel(unit, &job.fence(), &failure, self.now().unix_micros());
+        self.approval_withdraw(unit, caller, job, "the job was cancelled").await?;
+        let id = JobId::parse(&job.id).map_err(|error| Error::bug("reading a job id", error))?;
+        if let Some(version) = certctl_store::versions::reserved_of_job(self.db(), &id).await? {
+            self.void_into(unit, &version, "the job was cancelled");
+        }
+        Ok(())
     }
 }

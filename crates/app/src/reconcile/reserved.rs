@@ -36,13 +36,18 @@ impl App {
             }
             let reason = "its work ended before a signature was recorded";
             let mut unit = Unit::new();
-            certctl_store::versions::void(&mut unit, &version.id, reason);
-            self.audit_voided(&mut unit, version, reason);
+            self.void_into(&mut unit, version, reason);
             if self.commit_or_moved(unit).await? {
                 report.moved += 1;
             }
         }
         Ok(report)
+    }
+
+    /// Voids an intent and says so.
+    pub(crate) fn void_into(&self, unit: &mut Unit, version: &Version, reason: &str) {
+        certctl_store::versions::void(unit, &version.id, reason);
+        self.audit_voided(unit, version, reason);
     }
 
     pub(crate) fn audit_voided(&self, unit: &mut Unit, version: &Version, reason: &str) {
