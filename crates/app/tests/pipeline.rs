@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certctl_app::approvals::ApprovalFilter;
-use certctl_app::certificates::{Created, NewCertificate};
+use certctl_app::certificates::{CertificateChange, Created, NewCertificate};
 use certctl_app::jobs::Cancelled;
 use certctl_app::list::{Count, Start, Window};
 use certctl_app::{Clock, Error};
@@ -49,6 +49,7 @@ on_both!(
     a_lease_is_kept_while_the_issuer_takes_its_time,
     a_deployment_that_ended_without_a_word_is_planned_again,
     a_renewal_never_drops_the_request_it_was_given,
+    a_refusal_names_the_place_in_which_a_name_was_sent,
 );
 
 async fn create(world: &TestWorld, edit: impl FnOnce(&mut NewCertificate)) -> Created {
@@ -316,4 +317,31 @@ async fn a_renewal_never_drops_the_request_it_was_given(world: &TestWorld) {
     let refused = renew(Some(&second)).await;
     assert!(matches!(refused, Err(Error::Conflict { code: "renewal_in_progress", .. })), "{refused:?}");
     assert_eq!(issuer.orders().len(), 0);
+}
+
+async fn a_refusal_names_the_place_in_which_a_name_was_sent(world: &TestWorld) {
+    world.profile("prof-plain", |rules| rules.names.allow_wildcards = false).await;
+    let new = NewCertificate {
+        name: "a".to_owned(),
+        common_name: "a.example".to_owned(),
+        sans: vec!["z.example".to_owned(), "*.a.example".to_owned()],
+        owner_id: "t".into(),
+        team_id: "t".into(),
+        issuer_id: "iss-local".into(),
+        renewal_policy_id: "rp-test".into(),
+        certificate_profile_id: Some("prof-plain".into()),
+        ..NewCertificate::default()
+    };
+    let refused = world.app.certificate_create(&world.admin(), new.clone()).await.expect_err("a wildcard");
+    let Error::Refused(refusals) = refused else { panic!("{refused:?}") };
+    assert_eq!(refusals.0.iter().map(|each| each.field.as_str()).collect::<Vec<_>>(), ["sans[1]"]);
+    let plain = NewCertificate { sans: vec!["z.example".to_owned()], ..new };
+    let id = world.app.certificate_create(&world.admin(), plain).await.expect("it is created").certificate.id;
+    let change = CertificateChange {
+        sans: Some(vec!["z.example".to_owned(), "*.a.example".to_owned()]),
+        ..CertificateChange::default()
+    };
+    let refused = world.app.certificate_update(&world.admin(), &id, None, change).await.expect_err("a wildcard");
+    let Error::Refused(refusals) = refused else { panic!("{refused:?}") };
+    assert_eq!(refusals.0.iter().map(|each| each.field.as_str()).collect::<Vec<_>>(), ["sans[1]"]);
 }

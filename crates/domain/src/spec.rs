@@ -137,7 +137,8 @@ pub fn validity(
     (life >= least && left > Duration::ZERO).then_some((not_before, not_after))
 }
 
-/// Judges names against a profile. Used when a record is created or edited, and again before signing.
+/// Judges names against a profile. Used when a record is created or edited, and again before signing. Refusals name a SAN by its
+/// place in `sans`: give them in the order in which a person sent them.
 pub fn check_names(common_name: &str, sans: &[San], profile: &Profile, refusals: &mut Refusals) {
     let rules = &profile.rules.names;
     let name = &profile.rules.name;
@@ -155,8 +156,8 @@ pub fn check_names(common_name: &str, sans: &[San], profile: &Profile, refusals:
         check_name(&format!("sans[{index}]"), san, rules, name, refusals);
     }
     for pattern in &rules.required_san_patterns {
-        let matches =
-            regex::Regex::new(pattern).is_ok_and(|regex| sans.iter().any(|san| regex.is_match(&san.to_string())));
+        let all = sans.iter().map(ToString::to_string).chain([common_name.to_owned()]);
+        let matches = regex::Regex::new(pattern).is_ok_and(|regex| all.into_iter().any(|name| regex.is_match(&name)));
         if !matches {
             let message = format!("profile {name} requires a name that matches {pattern}; add one");
             refusals.push(Refusal::denied("sans", message));

@@ -251,8 +251,11 @@ impl App {
         check_environment(&new.environment, &new.tags, &mut refusals);
         let profile = self.checked(self.profile_optional(profile_id.as_ref()).await, &mut refusals)?.flatten();
         match &profile {
-            Some(profile) => check_names(&new.common_name, &sans, profile, &mut refusals),
-            None => {
+            // With one that cannot be read the others would have other places.
+            Some(profile) if sans.len() == new.sans.len() => {
+                check_names(&new.common_name, &sans, profile, &mut refusals)
+            }
+            _ => {
                 if let Err(error) = San::parse(&new.common_name) {
                     refusals.push(Refusal::invalid("common_name", error.to_string()));
                 }
@@ -402,6 +405,7 @@ pub(super) fn with_common_name(mut sans: Vec<San>, common_name: &str) -> Vec<San
     San::normalize(sans)
 }
 
+/// The names that can be read, in the order in which they were sent.
 pub(super) fn parse_sans(texts: &[String], refusals: &mut Refusals) -> Vec<San> {
     let mut sans = Vec::with_capacity(texts.len());
     for (index, text) in texts.iter().enumerate() {
@@ -410,7 +414,7 @@ pub(super) fn parse_sans(texts: &[String], refusals: &mut Refusals) -> Vec<San> 
             Err(error) => refusals.push(Refusal::invalid(format!("sans[{index}]"), error.to_string())),
         }
     }
-    San::normalize(sans)
+    sans
 }
 
 pub(super) fn parse_csr(pem: Option<&str>, refusals: &mut Refusals) -> Option<Csr> {

@@ -65,8 +65,10 @@ impl App {
         }
         let mut refusals = Refusals::new();
         self.status_unchanged(&before, change.status.as_deref(), &mut refusals).await?;
-        let mut after = edited(&before, change, &mut refusals);
-        self.certificate_references(&before, &after, &mut refusals).await?;
+        let sent = change.sans.as_ref().map(|texts| parse_sans(texts, &mut refusals));
+        let mut after = edited(&before, change, sent.as_deref(), &mut refusals);
+        let names = sent.unwrap_or_else(|| after.sans.clone());
+        self.certificate_references(&before, &after, &names, &mut refusals).await?;
         refusals.into_result()?;
         if after == before {
             return Ok(before);
@@ -113,6 +115,7 @@ impl App {
         &self,
         before: &Certificate,
         after: &Certificate,
+        sans: &[San],
         refusals: &mut Refusals,
     ) -> Result<()> {
         if before.owner_id != after.owner_id && certctl_store::owners::get(self.db(), &after.owner_id).await?.is_none()
@@ -134,7 +137,7 @@ impl App {
                 || before.sans != after.sans
                 || before.certificate_profile_id != after.certificate_profile_id;
             if let Some(profile) = profile.filter(|_| names) {
-                check_names(&after.common_name, &after.sans, &profile, refusals);
+                check_names(&after.common_name, sans, &profile, refusals);
             }
         }
         Ok(())
@@ -170,7 +173,12 @@ impl App {
     }
 }
 
-fn edited(before: &Certificate, change: CertificateChange, refusals: &mut Refusals) -> Certificate {
+fn edited(
+    before: &Certificate,
+    change: CertificateChange,
+    sans: Option<&[San]>,
+    refusals: &mut Refusals,
+) -> Certificate {
     let mut after = before.clone();
     if let Some(name) = change.name {
         check_name("name", &name, refusals);
@@ -183,8 +191,8 @@ fn edited(before: &Certificate, change: CertificateChange, refusals: &mut Refusa
             Err(error) => refusals.push(Refusal::invalid("common_name", error.to_string())),
         }
     }
-    if let Some(texts) = change.sans {
-        after.sans = with_common_name(parse_sans(&texts, refusals), &after.common_name);
+    if let Some(sans) = sans {
+        after.sans = with_common_name(sans.to_vec(), &after.common_name);
     } else if common_name {
         after.sans = with_common_name(after.sans, &after.common_name);
     }

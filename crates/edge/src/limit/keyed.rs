@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Mutex;
+use std::time::Duration;
 
 use super::Count;
 use super::gcra::{Budget, Quota};
@@ -12,6 +13,8 @@ use super::gcra::{Budget, Quota};
 pub(crate) struct Keyed {
     shards: Vec<Mutex<Halves>>,
     half_max: usize,
+    /// A key idle for one to two of these is forgotten; nanoseconds.
+    idle: u64,
     hasher: RandomState,
 }
 
@@ -23,10 +26,11 @@ struct Halves {
 }
 
 impl Keyed {
-    /// A table of at most `keys_max` keys.
-    pub(crate) fn new(keys_max: usize) -> Self {
+    /// A table of at most `keys_max` keys, each forgotten some time after `idle`.
+    pub(crate) fn new(keys_max: usize, idle: Duration) -> Self {
+        let idle = u64::try_from(idle.as_nanos()).unwrap_or(u64::MAX);
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        Self { shards, half_max: (keys_max / SHARDS / 2).max(1), hasher: RandomState::new() }
+        Self { shards, half_max: (keys_max / SHARDS / 2).max(1), idle, hasher: RandomState::new() }
     }
 
     /// The key of a subject; secret per process, so that nobody can aim at a shard or at another's key.
@@ -44,7 +48,9 @@ impl Keyed {
             None => halves.old.remove(&key),
         };
         let (next, budget) = quota.take(kept, now);
-        if halves.young.len() >= self.half_max || now > halves.turned_at + IDLE_NS.max(quota.window_ns()) {
+        if halves.young.len() >= self.half_max
+            || now > halves.turned_at.saturating_add(self.idle.max(quota.window_ns()))
+        {
             let full = std::mem::take(&mut halves.young);
             halves.old = full;
             halves.turned_at = now;
@@ -60,16 +66,32 @@ impl Keyed {
 }
 
 const SHARDS: usize = 32;
-/// A key idle for one to two of these is forgotten.
-const IDLE_NS: u64 = 3_600 * 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn an_idle_key_is_forgotten() {
+        let keyed = Keyed::new(6_400, HOUR);
+        let quota = Quota::per_minute(5).unwrap();
+        let hour = 3_600 * 1_000_000_000;
+        // The same shard, so that the second key's requests are what passes the time.
+        let (idle, busy) = (0, 32);
+        keyed.take(Count::Address, idle, &quota, 0);
+        keyed.take(Count::Address, busy, &quota, hour / 2);
+        assert_eq!(keyed.len(), 2);
+        for hours in 1..=3 {
+            keyed.take(Count::Address, busy, &quota, hours * (hour + 1));
+        }
+        assert_eq!(keyed.len(), 1);
+    }
+
     #[test]
     fn the_table_stays_within_its_size_and_keeps_the_busy() {
-        let keyed = Keyed::new(6_400);
+        let keyed = Keyed::new(6_400, HOUR);
         let quota = Quota::per_minute(5).unwrap();
         let busy = keyed.hash("busy");
         for now in 0..100_000u64 {
@@ -82,7 +104,7 @@ mod tests {
 
     #[test]
     fn one_surface_does_not_use_up_another() {
-        let keyed = Keyed::new(100);
+        let keyed = Keyed::new(100, HOUR);
         let quota = Quota::per_minute(1).unwrap();
         let key = keyed.hash("192.0.2.1");
         assert_eq!(keyed.take(Count::Bootstrap, key, &quota, 0).retry_after_secs, None);

@@ -5,7 +5,7 @@ mod gcra;
 mod keyed;
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
@@ -32,11 +32,22 @@ pub struct RateConfig {
     pub agent_rps: u32,
     /// The same at once.
     pub agent_burst: u32,
+    /// How long an idle address or actor is remembered, at least.
+    pub idle: Duration,
 }
 
 impl Default for RateConfig {
     fn default() -> Self {
-        Self { enabled: true, rps: 50, burst: 100, actor_rps: 0, actor_burst: 0, agent_rps: 10, agent_burst: 50 }
+        Self {
+            enabled: true,
+            rps: 50,
+            burst: 100,
+            actor_rps: 0,
+            actor_burst: 0,
+            agent_rps: 10,
+            agent_burst: 50,
+            idle: Duration::from_secs(3_600),
+        }
     }
 }
 
@@ -71,7 +82,7 @@ impl Limits {
         let or = |own, common| if own == 0 { common } else { own };
         Self {
             started: Instant::now(),
-            keyed: Keyed::new(KEYS_MAX),
+            keyed: Keyed::new(KEYS_MAX, config.idle),
             address: general(config.rps, config.burst),
             actor: general(or(config.actor_rps, config.rps), or(config.actor_burst, config.burst)),
             agent: general(config.agent_rps, config.agent_burst),

@@ -7,8 +7,6 @@ use certctl_wire::settings::Reader;
 
 /// The rates of all limits. The backend is judged among the gates, because it depends on the database.
 pub(super) fn read(reader: &mut Reader) -> RateConfig {
-    // Counters forget the idle by themselves; a time of life that is set is at least checked.
-    reader.duration("CERTCTL_RATE_LIMIT_BUCKET_TTL", Duration::from_secs(60));
     RateConfig {
         enabled: reader.flag("CERTCTL_RATE_LIMIT_ENABLED"),
         rps: reader.number("CERTCTL_RATE_LIMIT_RPS", 1..=MOST),
@@ -17,6 +15,7 @@ pub(super) fn read(reader: &mut Reader) -> RateConfig {
         actor_burst: reader.number("CERTCTL_RATE_LIMIT_PER_USER_BURST", 0..=MOST),
         agent_rps: reader.number("CERTCTL_RATE_LIMIT_AGENT_RPS", 1..=MOST),
         agent_burst: reader.number("CERTCTL_RATE_LIMIT_AGENT_BURST", 1..=MOST),
+        idle: reader.duration("CERTCTL_RATE_LIMIT_BUCKET_TTL", Duration::from_secs(60)),
     }
 }
 

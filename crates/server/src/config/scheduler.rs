@@ -28,8 +28,6 @@ pub struct SchedulerConfig {
 impl SchedulerConfig {
     pub(super) fn read(reader: &mut Reader) -> Self {
         const SECOND: Duration = Duration::from_secs(1);
-        // An agent's silence is computed whenever it is asked for, which is at least this often.
-        reader.duration("CERTCTL_SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL", SECOND);
         Self {
             renewal_check: reader.duration("CERTCTL_SCHEDULER_RENEWAL_CHECK_INTERVAL", Duration::from_secs(60)),
             job_processor: reader.duration("CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL", SECOND),

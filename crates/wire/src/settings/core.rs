@@ -168,7 +168,7 @@ pub(super) const SETTINGS: &[Setting] = &[
         Area::RateLimit,
         "CERTCTL_RATE_LIMIT_BUCKET_TTL",
         "1h",
-        "How long an idle address or actor is remembered, at least 1m.",
+        "How long an idle address or actor is remembered, at least; not below 1m.",
     ),
     Setting::new(
         Area::RateLimit,
@@ -190,12 +190,6 @@ pub(super) const SETTINGS: &[Setting] = &[
     ),
     Setting::new(Area::Scheduler, "CERTCTL_SCHEDULER_JOB_CLAIM_LIMIT", "1000", "Jobs that one look may claim, at least 1."),
     Setting::new(Area::Scheduler, "CERTCTL_RENEWAL_CONCURRENCY", "25", "Jobs that this process runs at the same time."),
-    Setting::new(
-        Area::Scheduler,
-        "CERTCTL_SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL",
-        "2m",
-        "Accepted for older configurations, at least 1s: an agent's silence is computed whenever it is asked for.",
-    ),
     Setting::new(
         Area::Scheduler,
         "CERTCTL_SCHEDULER_RETRY_INTERVAL",
