@@ -1,0 +1,26 @@
+//! What must hold when two act at once, an old answer comes back, or a row cannot be read: on both databases.
+
+mod administrators;
+
+/// One module for each back end, with the same tests.
+macro_rules! on_both {
+    ($($test:path as $name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                if let Some(world) = certctl_testkit::world::TestWorld::open(certctl_db::Backend::Sqlite).await { $test(&world).await; }
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                if let Some(world) = certctl_testkit::world::TestWorld::open(certctl_db::Backend::Postgres).await { $test(&world).await; }
+            })*
+        }
+    };
+}
+
+on_both! {
+    crate::administrators::two_who_take_each_others_role_leave_one as two_who_take_each_others_role_leave_one,
+    crate::administrators::two_who_revoke_each_others_key_leave_one as two_who_revoke_each_others_key_leave_one,
+    crate::administrators::a_name_that_is_used_again_begins_without_roles as a_name_that_is_used_again_begins_without_roles,
+    crate::administrators::a_key_of_the_environment_inherits_nothing as a_key_of_the_environment_inherits_nothing,
+}
