@@ -1,6 +1,8 @@
 //! What must hold when two act at once, an old answer comes back, or a row cannot be read: on both databases.
 
 mod administrators;
+mod enrolment;
+mod support;
 
 /// One module for each back end, with the same tests.
 macro_rules! on_both {
@@ -19,6 +21,9 @@ macro_rules! on_both {
 }
 
 on_both! {
+    crate::enrolment::an_old_answer_revives_no_identity as an_old_answer_revives_no_identity,
+    crate::enrolment::an_enrolment_beside_a_repeated_one_lives as an_enrolment_beside_a_repeated_one_lives,
+    crate::enrolment::one_request_sent_twice_at_once_is_one_agent as one_request_sent_twice_at_once_is_one_agent,
     crate::administrators::two_who_take_each_others_role_leave_one as two_who_take_each_others_role_leave_one,
     crate::administrators::two_who_revoke_each_others_key_leave_one as two_who_revoke_each_others_key_leave_one,
     crate::administrators::a_name_that_is_used_again_begins_without_roles as a_name_that_is_used_again_begins_without_roles,
