@@ -19,6 +19,7 @@ use super::{job_id, topic};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::payload::DeployPayload;
+use crate::reconcile::Report;
 use crate::world::App;
 
 /// The key an agent is to make.
@@ -118,10 +119,10 @@ impl App {
             states: vec![State::Claimed, State::Running, State::AwaitingCsr],
             ..certctl_jobs::Filter::default()
         };
-        for job in certctl_jobs::jobs(self.db(), &filter, None, 0, 500).await? {
-            if job.lease_owner.as_deref() == Some(agent.as_str()) {
-                self.recover(&job).await?;
-            }
+        let jobs = certctl_jobs::jobs(self.db(), &filter, None, 0, 500).await?;
+        let mut report = Report::over(jobs.len());
+        for job in jobs.iter().filter(|job| job.lease_owner.as_deref() == Some(agent.as_str())) {
+            report.count("recovering job", &job.id, self.recover(job).await)?;
         }
         Ok(())
     }

@@ -21,28 +21,29 @@ impl App {
     /// # Errors
     /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn reserved_pass(&self) -> Result<Report> {
-        let now = self.now();
-        let old = certctl_store::versions::reserved_before(self.db(), now - ORPHANED_AFTER, BATCH).await?;
-        let mut report = Report { seen: old.len(), moved: 0, more: false };
+        let old = certctl_store::versions::reserved_before(self.db(), self.now() - ORPHANED_AFTER, BATCH).await?;
+        // What belongs to open work stays, however much of it there is: looking again at once would not change that.
+        let mut report = Report { more: false, ..Report::over(old.len()) };
         for version in &old {
-            let open = match &version.job_id {
-                Some(job) => {
-                    certctl_jobs::job(self.db(), job.as_str()).await?.is_some_and(|job| job.completed_at.is_none())
-                }
-                None => false,
-            };
-            if open {
-                continue;
-            }
-            let reason = "its work ended before a signature was recorded";
-            let mut unit = Unit::new();
-            certctl_store::versions::void(&mut unit, &version.id, reason);
-            self.audit_voided(&mut unit, version, reason);
-            if self.commit_or_moved(unit).await? {
-                report.moved += 1;
-            }
+            report.count("voiding version", &version.id, self.reserved_void(version).await)?;
         }
         Ok(report)
+    }
+
+    /// Voids one; false when its work is open.
+    async fn reserved_void(&self, version: &Version) -> Result<bool> {
+        let job = match &version.job_id {
+            Some(job) => certctl_jobs::job(self.db(), job.as_str()).await?,
+            None => None,
+        };
+        if job.is_some_and(|job| job.completed_at.is_none()) {
+            return Ok(false);
+        }
+        let reason = "its work ended before a signature was recorded";
+        let mut unit = Unit::new();
+        certctl_store::versions::void(&mut unit, &version.id, reason);
+        self.audit_voided(&mut unit, version, reason);
+        self.commit_or_moved(unit).await
     }
 
     pub(crate) fn audit_voided(&self, unit: &mut Unit, version: &Version, reason: &str) {
