@@ -163,7 +163,10 @@ impl App {
         let version = certctl_store::versions::get(self.db(), &payload.version_id).await?;
         let version = version.ok_or_else(|| Error::internal("a deployment names a version that does not exist"))?;
         let mut unit = Unit::new();
-        certctl_store::runs::insert(&mut unit, &run(&job, &certificate, &target, &version, self.now())?);
+        let run = run(&job, &certificate, &target, &version, self.now())?;
+        certctl_store::runs::insert(&mut unit, &run);
+        // What an earlier attempt reported says nothing of this one.
+        certctl_store::runs::report(&mut unit, &run);
         if mapping.state != MappingState::Deploying {
             let after = Mapping { state: MappingState::Deploying, ..mapping.clone() };
             certctl_store::mappings::advance(&mut unit, &mapping, &after);

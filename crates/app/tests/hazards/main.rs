@@ -4,6 +4,7 @@ mod administrators;
 mod enrolment;
 mod passes;
 mod support;
+mod verification;
 
 /// One module for each back end, with the same tests.
 macro_rules! on_both {
@@ -29,6 +30,9 @@ on_both! {
     crate::administrators::two_who_revoke_each_others_key_leave_one as two_who_revoke_each_others_key_leave_one,
     crate::administrators::a_name_that_is_used_again_begins_without_roles as a_name_that_is_used_again_begins_without_roles,
     crate::administrators::a_key_of_the_environment_inherits_nothing as a_key_of_the_environment_inherits_nothing,
+    crate::verification::a_failed_handshake_fails_the_deployment as a_failed_handshake_fails_the_deployment,
+    crate::verification::a_reported_handshake_proves_the_result as a_reported_handshake_proves_the_result,
+    crate::verification::a_target_that_changed_meanwhile_is_installed_anew as a_target_that_changed_meanwhile_is_installed_anew,
     crate::passes::a_bad_row_stops_no_recovery as a_bad_row_stops_no_recovery,
     crate::passes::a_bad_row_stops_no_timeout as a_bad_row_stops_no_timeout,
     crate::passes::a_bad_row_stops_no_agent_that_starts as a_bad_row_stops_no_agent_that_starts,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use certctl_app::App;
-use certctl_app::agents::WorkItem;
+use certctl_app::agents::{Task, WorkItem};
 use certctl_app::certificates::NewCertificate;
 use certctl_db::sea_orm::ConnectionTrait;
-use certctl_domain::ids::{CertificateId, TargetId};
+use certctl_domain::ids::{CertificateId, JobId, TargetId};
+use certctl_domain::target::Mapping;
 use certctl_jobs::Job;
 use certctl_pki::{Csr, KeyKind, PrivateKey, San};
 use certctl_testkit::agent::TestAgent;
@@ -38,6 +39,23 @@ pub(crate) async fn work(app: &App, agent: &TestAgent) -> Vec<WorkItem> {
     app.agent_work(&agent.caller(), Duration::ZERO, false).await.expect("work is answered")
 }
 
+/// Sends the requests that are asked for, so that what follows is deployments.
+pub(crate) async fn send_requests(world: &TestWorld, agent: &TestAgent) {
+    for item in work(&world.app, agent).await {
+        assert!(matches!(item.task, Task::Request(_)), "a request is asked for first");
+        let pem = csr(&item.certificate.common_name);
+        let answer = world
+            .app
+            .agent_csr_submit(&agent.caller(), Some(&id(&item.job)), None, Some(item.job.lease_epoch), &pem)
+            .await;
+        answer.expect("the request is taken");
+    }
+}
+
+pub(crate) fn id(job: &Job) -> JobId {
+    JobId::parse(&job.id).expect("a job id")
+}
+
 pub(crate) async fn job(world: &TestWorld, id: &str) -> Job {
     certctl_jobs::job(&world.db.db, id).await.expect("the database answers").expect("the job is there")
 }
@@ -47,6 +65,10 @@ pub(crate) async fn open_job(world: &TestWorld, certificate: &CertificateId) -> 
     let open = certctl_jobs::open_of_certificates(&world.db.db, &[certificate.to_string()]).await.expect("read");
     assert_eq!(open.len(), 1, "{open:?}");
     open.into_iter().next().expect("one job")
+}
+
+pub(crate) async fn mapping(world: &TestWorld, certificate: &CertificateId, target: &TargetId) -> Mapping {
+    certctl_store::mappings::get(&world.db.db, certificate, target).await.expect("read").expect("a mapping")
 }
 
 /// Changes rows as no use case would.
