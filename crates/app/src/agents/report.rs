@@ -4,7 +4,7 @@ use certctl_connector::ErrorClass;
 use certctl_db::Unit;
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::Certificate;
-use certctl_domain::ids::{CertificateId, JobId};
+use certctl_domain::ids::{CertificateId, JobId, TargetId};
 use certctl_domain::renewal;
 use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
 use certctl_domain::work::{FailureClass, JobKind};
@@ -282,6 +282,37 @@ impl App {
             .with("final", true);
         self.audit(&mut unit, &Caller::system("recover"), event);
         self.announce(&mut unit, "deployment.failed", run.certificate_id.as_str());
+        self.commit_or_moved(unit).await.map(|_| ())
+    }
+
+    /// A leased deployment that cannot be handed out: an attempt that failed, with its reason.
+    pub(super) async fn deployment_unbuilt(&self, job: &Job, held: &Lease, failure: &Failure) -> Result<()> {
+        let certificate = match &job.certificate_id {
+            Some(id) => CertificateId::parse(id).ok(),
+            None => None,
+        };
+        let target = job.target_id.as_deref().and_then(|id| TargetId::parse(id).ok());
+        let mapping = match (&certificate, &target) {
+            (Some(certificate), Some(target)) => certctl_store::mappings::get(self.db(), certificate, target).await?,
+            (None, _) | (_, None) => None,
+        };
+        let mut unit = Unit::new();
+        let again = self.attempt_failed(&mut unit, job, held, None, failure.class, &failure.message);
+        // Whatever version the job was for: no other job of the mapping is open beside it.
+        if let Some(mapping) = mapping.filter(|mapping| mapping.state.may_become(MappingState::Failed)) {
+            let failed = Failed { message: &failure.message, verify: VerifyStatus::Pending, again, run: None };
+            self.mapping_failed(&mut unit, &mapping, &failed);
+        }
+        let event = Event::new(Action::DeploymentFailed, &job.id)
+            .with_some("certificate_id", job.certificate_id.as_deref())
+            .with_some("target_id", job.target_id.as_deref())
+            .with("error", failure.message.as_str())
+            .with("error_class", failure.class.as_str())
+            .with("final", !again);
+        self.audit(&mut unit, &Caller::system("work"), event);
+        if !again {
+            self.announce(&mut unit, "deployment.failed", job.certificate_id.as_deref().unwrap_or(&job.id));
+        }
         self.commit_or_moved(unit).await.map(|_| ())
     }
 

@@ -2,6 +2,7 @@
 
 mod administrators;
 mod enrolment;
+mod handout;
 mod passes;
 mod support;
 mod verification;
@@ -33,6 +34,9 @@ on_both! {
     crate::verification::a_failed_handshake_fails_the_deployment as a_failed_handshake_fails_the_deployment,
     crate::verification::a_reported_handshake_proves_the_result as a_reported_handshake_proves_the_result,
     crate::verification::a_target_that_changed_meanwhile_is_installed_anew as a_target_that_changed_meanwhile_is_installed_anew,
+    crate::handout::a_request_that_cannot_be_built_harms_no_other as a_request_that_cannot_be_built_harms_no_other,
+    crate::handout::a_deployment_that_cannot_be_built_is_a_failed_attempt as a_deployment_that_cannot_be_built_is_a_failed_attempt,
+    crate::handout::work_that_is_not_handed_out_is_given_back as work_that_is_not_handed_out_is_given_back,
     crate::passes::a_bad_row_stops_no_recovery as a_bad_row_stops_no_recovery,
     crate::passes::a_bad_row_stops_no_timeout as a_bad_row_stops_no_timeout,
     crate::passes::a_bad_row_stops_no_agent_that_starts as a_bad_row_stops_no_agent_that_starts,
