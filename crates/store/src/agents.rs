@@ -93,6 +93,18 @@ pub fn expect_active(unit: &mut Unit, id: &AgentId) {
     );
 }
 
+/// Lets the unit fail unless the agent is still at this revision, and not retired, when it is committed. Units that move the
+/// revision wait for this one, or make it fail.
+pub fn expect_unchanged(unit: &mut Unit, agent: &Agent) {
+    unit.change(
+        Change::of::<Entity>("agent", &agent.id)
+            .key(Column::Id, agent.id.as_str())
+            .expect(Column::Revision, agent.revision)
+            .expect_null(Column::RetiredAt)
+            .set(Column::Revision, agent.revision),
+    );
+}
+
 /// How many agents there are that are not retired, and how many of them were heard of since `online_since`.
 pub async fn counts(db: &Db, online_since: Timestamp) -> Result<(u64, u64), DbError> {
     let active = Entity::find().filter(Column::RetiredAt.is_null());
@@ -203,6 +215,17 @@ pub fn insert_credential(unit: &mut Unit, credential: &Credential) {
 /// keep them apart with [`revoke_credentials_but`].
 pub fn revoke_credentials(unit: &mut Unit, agent: &AgentId, at: Timestamp) {
     unit.update_unguarded(revocation(agent, at).to_owned()).wake(CHANGED);
+}
+
+/// Withdraws one credential that is not withdrawn.
+pub fn revoke_credential(unit: &mut Unit, id: &CredentialId, at: Timestamp) {
+    unit.change(
+        Change::of::<agent_credentials::Entity>("agent credential", id)
+            .key(agent_credentials::Column::Id, id.as_str())
+            .expect_null(agent_credentials::Column::RevokedAt)
+            .set(agent_credentials::Column::RevokedAt, Some(at.unix_micros())),
+    );
+    unit.wake(CHANGED);
 }
 
 /// Withdraws every credential of an agent but these.

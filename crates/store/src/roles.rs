@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use certctl_db::{Db, DbError, Unit};
+use certctl_db::{Db, DbError, Guard, Unit};
 use certctl_domain::actor::{Actor, ActorType};
 use certctl_domain::ids::{GrantId, RoleId};
 use certctl_domain::permission::{Permission, Role as BuiltIn};
 use certctl_pki::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::convert::{id, micros, micros_opt, time, time_opt, word};
-use crate::entities::{actor_roles, permissions, role_permissions, roles};
+use crate::entities::{actor_roles, api_keys, permissions, role_permissions, roles};
 use crate::keys::CHANGED;
 
 /// A role.
@@ -176,6 +176,52 @@ pub fn grants_delete(unit: &mut Unit, actor: &Actor) {
     let mut delete = Query::delete();
     delete.from_table(actor_roles::Entity).cond_where(held_by(actor));
     unit.delete_unguarded(delete).wake(CHANGED);
+}
+
+/// Ends every grant of an actor before the unit gives it new ones.
+pub fn grants_clear(unit: &mut Unit, actor: &Actor) {
+    let mut delete = Query::delete();
+    delete.from_table(actor_roles::Entity).cond_where(held_by(actor));
+    unit.delete_first(delete).wake(CHANGED);
+}
+
+/// Declares `remove`, which takes away what an administrator needs, such that the unit fails with `Moved` unless somebody remains
+/// who is not the demo actor, whose role does not end by itself, and who has a key that works at `now`.
+pub fn keep_administrator(unit: &mut Unit, now: Timestamp, remove: impl FnOnce(&mut Unit)) {
+    // Units that do this wait for one another at the row of the role, also those of other servers, so that each sees what the
+    // one before has left.
+    unit.update(touch_administrator(), Guard::one("role", BuiltIn::Admin.id()));
+    remove(unit);
+    let mut remains = Query::select();
+    remains
+        .column((actor_roles::Entity, actor_roles::Column::Id))
+        .from(actor_roles::Entity)
+        .inner_join(
+            api_keys::Entity,
+            Expr::col((api_keys::Entity, api_keys::Column::Name))
+                .equals((actor_roles::Entity, actor_roles::Column::ActorId)),
+        )
+        .and_where(actor_roles::Column::RoleId.eq(BuiltIn::Admin.id()))
+        .and_where(actor_roles::Column::ActorType.eq(ActorType::ApiKey.as_str()))
+        .and_where(actor_roles::Column::ActorId.ne(DEMO_ACTOR))
+        .and_where(actor_roles::Column::ExpiresAt.is_null())
+        .and_where(api_keys::Column::RevokedAt.is_null())
+        .cond_where(
+            Condition::any()
+                .add(api_keys::Column::ExpiresAt.is_null())
+                .add(api_keys::Column::ExpiresAt.gt(micros(now))),
+        );
+    let mut check = touch_administrator();
+    check.and_where(Expr::exists(remains));
+    unit.update(check, Guard::one("last administrator", BuiltIn::Admin.id()));
+}
+
+fn touch_administrator() -> UpdateStatement {
+    Query::update()
+        .table(roles::Entity)
+        .value(roles::Column::Builtin, true)
+        .and_where(roles::Column::Id.eq(BuiltIn::Admin.id()))
+        .to_owned()
 }
 
 /// What makes the stored catalogue and built-in roles equal to those of this program. Roles of the installation's own keep theirs.

@@ -45,14 +45,18 @@ async fn of_job(db: &Db, job: &JobId, state: VersionState) -> Result<Option<Vers
     row.map(TryInto::try_into).transpose()
 }
 
-/// Intents older than `before`, oldest first.
+/// Intents older than `before` whose work is not open any more, oldest first.
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
-pub async fn reserved_before(db: &Db, before: Timestamp, limit: u16) -> Result<Vec<Version>, DbError> {
+pub async fn reserved_orphans(db: &Db, before: Timestamp, limit: u16) -> Result<Vec<Version>, DbError> {
     let find = Entity::find()
-        .filter(Column::State.eq(VersionState::Reserved.as_str()))
+        // Word for word the condition of the partial index, which a parameter would hide from the planner.
+        .filter(Expr::cust("state = 'reserved'"))
         .filter(Column::CreatedAt.lt(micros(before)))
+        .filter(Expr::cust(
+            "NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = certificate_versions.job_id AND jobs.completed_at IS NULL)",
+        ))
         .order_by_asc(Column::CreatedAt)
         .limit(u64::from(limit));
     find.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()

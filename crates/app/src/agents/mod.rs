@@ -7,6 +7,7 @@ mod heartbeat;
 mod identity;
 mod register;
 mod report;
+mod verify;
 mod work;
 
 pub use csr::CsrAnswer;
@@ -14,7 +15,8 @@ pub use heartbeat::Heartbeat;
 pub use identity::{AGENT_KEY_PREFIX, IDENTITY_LIFE, NewIdentity};
 pub use register::{Admission, Registration};
 pub(crate) use report::certificate_of;
-pub use report::{Report, Step, Verification};
+pub use report::{Report, Step};
+pub use verify::Verification;
 pub use work::{KeyWanted, Task, WAIT_MAX, WorkItem};
 
 use certctl_db::Unit;

@@ -2,7 +2,7 @@
 
 use certctl_db::Unit;
 use certctl_domain::actor::{Actor, ActorType};
-use certctl_domain::agent::{AGENT_NAME_MAX, Agent, Credential, EnrollmentToken};
+use certctl_domain::agent::{AGENT_NAME_MAX, Agent, Credential, CredentialKind, EnrollmentToken};
 use certctl_domain::audit::{Action, Event, Origin};
 use certctl_domain::certificate::Version;
 use certctl_domain::ids::{AgentId, TokenId};
@@ -54,24 +54,39 @@ enum Token {
     Stored(Box<EnrollmentToken>),
 }
 
+/// How often a registration looks again after another one was first.
+const TRIES: usize = 5;
 /// The name under which uses of a static token are kept.
 const STATIC: &str = "static";
 
 impl App {
     /// Admits an agent. The same token with the same key gets the same identity again with a fresh key, and takes no further
-    /// use: the first answer may have been lost.
+    /// use: the first answer may have been lost. That ends when the identity is withdrawn, as by the next enrolment.
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] when the token admits nobody (any more); [`Error::Refused`] with every field at fault;
     /// [`Error::Conflict`] when the name is taken.
     pub async fn agent_register(&self, origin: Origin, token: &str, ask: &Registration) -> Result<Admission> {
-        let token = self.token_known(token).await?;
+        // Only who holds a token is told what is wrong with the rest.
+        self.token_known(token).await?;
         let csr = registration_check(ask)?;
+        for _ in 0..TRIES {
+            match self.register_once(&origin, token, ask, &csr).await {
+                // Somebody was first, with the name, the last use of the token or this very request: what is there now decides.
+                Err(Error::Conflict { code: "changed_meanwhile" | "conflict", .. }) => {}
+                outcome => return outcome,
+            }
+        }
+        Err(bad_token())
+    }
+
+    async fn register_once(&self, origin: &Origin, token: &str, ask: &Registration, csr: &Csr) -> Result<Admission> {
+        let token = self.token_known(token).await?;
         let caller = Caller::new(
             Actor { id: format!("enrollment:{}", token.id()), kind: ActorType::System },
             certctl_domain::actor::Person::none(),
             Vec::new(),
-            origin,
+            origin.clone(),
         );
         let spki = csr.public_key().spki_sha256_hex();
         if let Some(used) = certctl_store::tokens::used_by(self.db(), token.id(), &spki).await? {
@@ -83,8 +98,8 @@ impl App {
             return Err(bad_token());
         }
         match self.agent_to_enroll(&token, ask).await? {
-            Some(agent) => self.register_known(&caller, &token, agent, ask, &csr).await,
-            None => self.register_new(&caller, &token, ask, &csr).await,
+            Some(agent) => self.register_known(&caller, &token, agent, ask, csr).await,
+            None => self.register_new(&caller, &token, ask, csr).await,
         }
     }
 
@@ -179,25 +194,13 @@ impl App {
         action: Action,
     ) -> Result<Admission> {
         let (api_key, key) = self.agent_key(&agent.id, self.now());
-        let issued = self
+        let (identity, _) = self
             .identity_issue(caller, &agent.id, csr, |app, unit, version, certificate| {
                 write(unit);
                 app.register_record(unit, caller, token, &agent, version, [certificate, &key], action);
             })
-            .await;
-        match issued {
-            Ok((identity, _)) => Ok(Admission { agent, identity, api_key }),
-            // The last use of the token, or the name, went to somebody else at this moment.
-            Err(Error::Conflict { .. })
-                if certctl_store::agents::by_name(self.db(), &agent.name)
-                    .await?
-                    .is_some_and(|known| known.id != agent.id) =>
-            {
-                Err(name_taken(&agent.name))
-            }
-            Err(Error::Conflict { .. }) => Err(bad_token()),
-            Err(error) => Err(error),
-        }
+            .await?;
+        Ok(Admission { agent, identity, api_key })
     }
 
     #[expect(clippy::too_many_arguments, reason = "the facts of one admission, written together")]
@@ -242,6 +245,11 @@ impl App {
         let agent =
             certctl_store::agents::get(self.db(), &used.agent_id).await?.filter(|agent| agent.retired_at.is_none());
         let agent = agent.ok_or_else(bad_token)?;
+        let known = certctl_store::agents::credentials(self.db(), &agent.id).await?;
+        let live: Vec<Credential> = known.into_iter().filter(|credential| credential.revoked_at.is_none()).collect();
+        if !live.iter().any(|credential| is_of(credential, used)) {
+            return Err(bad_token());
+        }
         let version = certctl_store::versions::get(self.db(), &used.version_id).await?;
         let version = version.ok_or_else(|| Error::internal("the identity of a registration is not on record"))?;
         let der = version.certificate.ok_or_else(|| Error::internal("an issued version has a certificate"))?;
@@ -249,13 +257,12 @@ impl App {
             .map_err(|error| Error::bug("reading a stored identity", error))?;
         let (api_key, key) = self.agent_key(&agent.id, self.now());
         let mut unit = Unit::new();
-        let known = certctl_store::agents::credentials(self.db(), &agent.id).await?;
-        let mut keep: Vec<Credential> = known
-            .into_iter()
-            .filter(|credential| matches!(credential.kind, certctl_domain::agent::CredentialKind::Certificate { .. }))
-            .collect();
-        keep.push(key.clone());
-        certctl_store::agents::revoke_credentials_but(&mut unit, &agent.id, &keep, self.now());
+        // An enrolment at this moment comes before this, and then this is refused, or after it and withdraws this key too.
+        certctl_store::agents::expect_unchanged(&mut unit, &agent);
+        let is_key = |credential: &&Credential| matches!(credential.kind, CredentialKind::ApiKey { .. });
+        for former in live.iter().filter(is_key) {
+            certctl_store::agents::revoke_credential(&mut unit, &former.id, self.now());
+        }
         certctl_store::agents::insert_credential(&mut unit, &key);
         let event = Event::new(Action::AgentRegistered, &agent.id)
             .with("repeated", true)
@@ -270,6 +277,14 @@ impl App {
             not_after: certificate.not_after(),
         };
         Ok(Admission { agent, identity, api_key })
+    }
+}
+
+/// Whether a credential is the certificate that a use of a token was answered with.
+fn is_of(credential: &Credential, used: &TokenUse) -> bool {
+    match &credential.kind {
+        CredentialKind::Certificate { version_id, .. } => *version_id == used.version_id,
+        CredentialKind::ApiKey { .. } => false,
     }
 }
 

@@ -9,13 +9,14 @@ use certctl_domain::renewal;
 use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
 use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::lease::{self, Failure as JobFailure};
-use certctl_jobs::{Job, State};
+use certctl_jobs::{Job, Lease, State};
 use certctl_store::runs::Run;
 use serde::Serialize;
 use std::time::Duration;
 
 use super::csr::lease_held;
 use super::job_id;
+use super::verify::{not_served, with_handshake};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::issue::Failure;
@@ -59,21 +60,6 @@ pub struct Step {
     pub detail: Option<String>,
 }
 
-/// What the verification route says.
-#[derive(Debug, Clone)]
-pub struct Verification {
-    /// The target.
-    pub target_id: TargetId,
-    /// What should be served.
-    pub expected_fingerprint: String,
-    /// What is served.
-    pub actual_fingerprint: String,
-    /// Whether they are the same.
-    pub verified: bool,
-    /// Why it could not be told.
-    pub error: Option<String>,
-}
-
 impl App {
     /// The agent works on it, still: its lease lasts on.
     ///
@@ -108,15 +94,13 @@ impl App {
         }
         lease_held(caller, &job, report.lease_epoch)?;
         let facts = self.deployment_facts(&job).await?;
-        let served = report.served_fingerprint.as_deref();
-        match served {
-            Some(served) if served != facts.run.expected_fingerprint => {
-                let message = format!("a handshake returned {served} instead of {}", facts.run.expected_fingerprint);
-                let failed =
-                    Report { error: Some(message), error_class: Some("target_verify".to_owned()), ..report.clone() };
+        let report = with_handshake(report, &facts.run);
+        match not_served(&report, &facts.run) {
+            Some(message) => {
+                let failed = Report { error: Some(message), error_class: Some("target_verify".to_owned()), ..report };
                 self.deployment_failed(caller, &job, facts, &failed).await
             }
-            Some(_) | None => self.deployment_done(caller, &job, facts, report).await,
+            None => self.deployment_done(caller, &job, facts, &report).await,
         }
     }
 
@@ -143,7 +127,7 @@ impl App {
         self.issuance_reported_failed(&job, &held, failure).await
     }
 
-    async fn deployment_facts(&self, job: &Job) -> Result<Deployed> {
+    pub(super) async fn deployment_facts(&self, job: &Job) -> Result<Deployed> {
         let id = job_id(job)?;
         let run = certctl_store::runs::get(self.db(), &id)
             .await?
@@ -166,12 +150,15 @@ impl App {
             ..reported(facts.run, report)
         };
         certctl_store::runs::report(&mut unit, &run);
-        if let Some(mapping) = facts.mapping.filter(|mapping| wants(mapping, &run)) {
+        let state = if verified { MappingState::Verified } else { MappingState::NotVerified };
+        // A mapping that was sent back to pending meanwhile, as when its target changed, stays there and is installed anew.
+        let done = |mapping: &Mapping| wants(mapping, &run) && mapping.state.may_become(state);
+        if let Some(mapping) = facts.mapping.filter(done) {
             let after = Mapping {
                 deployed_version_id: Some(run.version_id.clone()),
                 deployed_at: Some(now),
                 served_fingerprint: report.served_fingerprint.clone(),
-                state: if verified { MappingState::Verified } else { MappingState::NotVerified },
+                state,
                 last_error: None,
                 verify_status: status,
                 verified_at: verified.then_some(now),
@@ -179,7 +166,7 @@ impl App {
                 failures: 0,
                 ..mapping.clone()
             };
-            certctl_store::mappings::advance(&mut unit, &deploying(&mapping), &after);
+            certctl_store::mappings::advance(&mut unit, &mapping, &after);
             certctl_store::certificates::record_deployed(&mut unit, &facts.certificate.id, now);
         }
         if let Some(held) = job.lease() {
@@ -199,7 +186,6 @@ impl App {
     }
 
     async fn deployment_failed(&self, caller: &Caller, job: &Job, facts: Deployed, report: &Report) -> Result<()> {
-        let now = self.now();
         let message = report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned());
         let class = failure_class(report.error_class.as_deref());
         let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
@@ -216,18 +202,10 @@ impl App {
             ..reported(facts.run.clone(), report)
         };
         certctl_store::runs::report(&mut unit, &run);
-        let ended = JobFailure { class: class.as_str().to_owned(), error: message.clone() };
-        let again = class.is_retryable() && !job.is_exhausted();
-        if again {
-            let attempt = u32::try_from(job.attempt).unwrap_or(u32::MAX);
-            let interval = Duration::from_secs(u64::try_from(job.retry_seconds).unwrap_or(60));
-            let remaining = facts.certificate.not_after.map(|end| end.duration_since(now));
-            let at = now + renewal::backoff(attempt, interval, remaining, self.spread());
-            lease::retry(&mut unit, &held, &ended, at.unix_micros(), now.unix_micros());
-        } else {
-            lease::fail(&mut unit, &held, &ended, now.unix_micros());
+        let again = self.attempt_failed(&mut unit, job, &held, Some(&facts.certificate), class, &message);
+        if let Some(mapping) = facts.mapping.as_ref().filter(|mapping| wants(mapping, &run)) {
+            self.mapping_failed(&mut unit, mapping, &Failed { message: &message, verify, again, run: Some(&run) });
         }
-        self.deployment_mark_failed(&mut unit, &facts, &run, &message, verify, again);
         let event = Event::new(Action::DeploymentFailed, &job.id)
             .with("certificate_id", facts.certificate.id.as_str())
             .with("target_id", run.target_id.as_str())
@@ -244,41 +222,59 @@ impl App {
         Ok(())
     }
 
-    fn deployment_mark_failed(
+    /// Ends or postpones the job of a deployment after an attempt that failed; true when it is tried again.
+    fn attempt_failed(
         &self,
         unit: &mut Unit,
-        facts: &Deployed,
-        run: &Run,
+        job: &Job,
+        held: &Lease,
+        certificate: Option<&Certificate>,
+        class: FailureClass,
         message: &str,
-        verify: VerifyStatus,
-        again: bool,
-    ) {
+    ) -> bool {
         let now = self.now();
-        let Some(mapping) = facts.mapping.as_ref().filter(|mapping| wants(mapping, run)) else { return };
-        let failures = if again { mapping.failures } else { mapping.failures + 1 };
-        let next = if again { now + crate::reconcile::deploy::LOOK_AGAIN } else { now + slow_retry(failures) };
+        let ended = JobFailure { class: class.as_str().to_owned(), error: message.to_owned() };
+        let again = class.is_retryable() && !job.is_exhausted();
+        if again {
+            let attempt = u32::try_from(job.attempt).unwrap_or(u32::MAX);
+            let interval = Duration::from_secs(u64::try_from(job.retry_seconds).unwrap_or(60));
+            let remaining = certificate.and_then(|certificate| certificate.not_after);
+            let remaining = remaining.map(|end| end.duration_since(now));
+            let at = now + renewal::backoff(attempt, interval, remaining, self.spread());
+            lease::retry(unit, held, &ended, at.unix_micros(), now.unix_micros());
+        } else {
+            lease::fail(unit, held, &ended, now.unix_micros());
+        }
+        again
+    }
+
+    pub(super) fn mapping_failed(&self, unit: &mut Unit, mapping: &Mapping, failed: &Failed<'_>) {
+        let now = self.now();
+        let failures = if failed.again { mapping.failures } else { mapping.failures + 1 };
+        let next = if failed.again { now + crate::reconcile::deploy::LOOK_AGAIN } else { now + slow_retry(failures) };
+        let served = failed.run.and_then(|run| run.served_fingerprint.clone());
         let after = Mapping {
-            served_fingerprint: run.served_fingerprint.clone().or_else(|| mapping.served_fingerprint.clone()),
+            served_fingerprint: served.or_else(|| mapping.served_fingerprint.clone()),
             state: MappingState::Failed,
-            last_error: Some(message.to_owned()),
-            verify_status: verify,
+            last_error: Some(failed.message.to_owned()),
+            verify_status: failed.verify,
             next_attempt_at: Some(next),
             failures,
             ..mapping.clone()
         };
-        certctl_store::mappings::advance(unit, &deploying(mapping), &after);
+        certctl_store::mappings::advance(unit, mapping, &after);
     }
 
     /// A deployment whose worker fell silent once too often.
     pub(crate) async fn deployment_exhausted(&self, job: &Job, message: &str) -> Result<()> {
         let id = job_id(job)?;
         let Some(run) = certctl_store::runs::get(self.db(), &id).await? else { return Ok(()) };
-        let certificate = certctl_store::certificates::get(self.db(), &run.certificate_id).await?;
-        let certificate = certificate.ok_or_else(|| Error::missing("certificate", &run.certificate_id))?;
         let mapping = certctl_store::mappings::get(self.db(), &run.certificate_id, &run.target_id).await?;
-        let facts = Deployed { run: run.clone(), certificate, mapping };
         let mut unit = Unit::new();
-        self.deployment_mark_failed(&mut unit, &facts, &run, message, VerifyStatus::Pending, false);
+        if let Some(mapping) = mapping.filter(|mapping| wants(mapping, &run)) {
+            let failed = Failed { message, verify: VerifyStatus::Pending, again: false, run: Some(&run) };
+            self.mapping_failed(&mut unit, &mapping, &failed);
+        }
         let event = Event::new(Action::DeploymentFailed, &job.id)
             .with("certificate_id", run.certificate_id.as_str())
             .with("target_id", run.target_id.as_str())
@@ -289,58 +285,35 @@ impl App {
         self.commit_or_moved(unit).await.map(|_| ())
     }
 
-    /// Writes what a handshake of the agent returned, for agents that report it apart from the result.
-    ///
-    /// # Errors
-    /// [`Error::Missing`] for a job of another agent; [`Error::Refused`] on a target that is not the job's.
-    pub async fn agent_job_verify(
-        &self,
-        caller: &Caller,
-        id: &JobId,
-        said: &Verification,
-    ) -> Result<certctl_pki::Timestamp> {
-        self.agent_alive(caller).await?;
-        let job = self.agent_job(caller, id).await?;
-        let facts = self.deployment_facts(&job).await?;
-        if facts.run.target_id != said.target_id {
-            return Err(Error::invalid("target_id", format!("job {id} is for target {}", facts.run.target_id)));
-        }
-        let now = self.now();
-        let verified =
-            said.verified && said.error.is_none() && said.actual_fingerprint == facts.run.expected_fingerprint;
-        let status = if verified { VerifyStatus::Success } else { VerifyStatus::Failed };
-        let mut unit = Unit::new();
-        let served = Some(said.actual_fingerprint.clone()).filter(|text| !text.is_empty());
-        let run = Run {
-            verify_status: status,
-            verified_at: Some(now),
-            verify_error: said.error.clone(),
-            served_fingerprint: served.clone(),
-            ..facts.run.clone()
+    /// A leased deployment that cannot be handed out: an attempt that failed, with its reason.
+    pub(super) async fn deployment_unbuilt(&self, job: &Job, held: &Lease, failure: &Failure) -> Result<()> {
+        let certificate = match &job.certificate_id {
+            Some(id) => CertificateId::parse(id).ok(),
+            None => None,
         };
-        certctl_store::runs::report(&mut unit, &run);
-        if let Some(mapping) =
-            facts.mapping.filter(|mapping| wants(mapping, &run) && mapping.state != MappingState::Orphaned)
-        {
-            let state = match (verified, mapping.state) {
-                (true, MappingState::NotVerified) => MappingState::Verified,
-                (_, state) => state,
-            };
-            let after = Mapping {
-                verify_status: status,
-                verified_at: Some(now),
-                served_fingerprint: served,
-                state,
-                ..mapping.clone()
-            };
-            certctl_store::mappings::verify(&mut unit, &mapping, &after);
+        let target = job.target_id.as_deref().and_then(|id| TargetId::parse(id).ok());
+        let mapping = match (&certificate, &target) {
+            (Some(certificate), Some(target)) => certctl_store::mappings::get(self.db(), certificate, target).await?,
+            (None, _) | (_, None) => None,
+        };
+        let mut unit = Unit::new();
+        let again = self.attempt_failed(&mut unit, job, held, None, failure.class, &failure.message);
+        // Whatever version the job was for: no other job of the mapping is open beside it.
+        if let Some(mapping) = mapping.filter(|mapping| mapping.state.may_become(MappingState::Failed)) {
+            let failed = Failed { message: &failure.message, verify: VerifyStatus::Pending, again, run: None };
+            self.mapping_failed(&mut unit, &mapping, &failed);
         }
-        let event = Event::new(Action::JobStatusReported, id)
-            .with("verified", verified)
-            .with_some("error", said.error.as_deref());
-        self.audit(&mut unit, caller, event);
-        self.commit(unit).await?;
-        Ok(now)
+        let event = Event::new(Action::DeploymentFailed, &job.id)
+            .with_some("certificate_id", job.certificate_id.as_deref())
+            .with_some("target_id", job.target_id.as_deref())
+            .with("error", failure.message.as_str())
+            .with("error_class", failure.class.as_str())
+            .with("final", !again);
+        self.audit(&mut unit, &Caller::system("work"), event);
+        if !again {
+            self.announce(&mut unit, "deployment.failed", job.certificate_id.as_deref().unwrap_or(&job.id));
+        }
+        self.commit_or_moved(unit).await.map(|_| ())
     }
 
     async fn deploy_counted(&self, run: &Run, result: &'static str) {
@@ -358,20 +331,24 @@ impl App {
 }
 
 /// A deployment with everything it touches.
-struct Deployed {
-    run: Run,
-    certificate: Certificate,
-    mapping: Option<Mapping>,
+pub(super) struct Deployed {
+    pub(super) run: Run,
+    pub(super) certificate: Certificate,
+    pub(super) mapping: Option<Mapping>,
+}
+
+/// What a mapping is told of an attempt that failed.
+pub(super) struct Failed<'a> {
+    pub(super) message: &'a str,
+    pub(super) verify: VerifyStatus,
+    /// The same job tries again.
+    pub(super) again: bool,
+    pub(super) run: Option<&'a Run>,
 }
 
 /// Whether the mapping still wants what was deployed.
-fn wants(mapping: &Mapping, run: &Run) -> bool {
+pub(super) fn wants(mapping: &Mapping, run: &Run) -> bool {
     mapping.desired_version_id.as_ref() == Some(&run.version_id) && mapping.state != MappingState::Orphaned
-}
-
-/// A mapping that was sent back to pending while the agent worked is the one the agent worked on.
-fn deploying(mapping: &Mapping) -> Mapping {
-    mapping.clone()
 }
 
 fn reported(run: Run, report: &Report) -> Run {

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use certctl_db::Unit;
+use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::{Certificate, Version};
 use certctl_domain::ids::{AgentId, CertificateId, TargetId};
 use certctl_domain::profile::Profile;
 use certctl_domain::target::{Mapping, MappingState, Target, VerifyStatus};
-use certctl_domain::work::JobKind;
-use certctl_jobs::lease;
-use certctl_jobs::{Claim, Job, State};
+use certctl_domain::work::{FailureClass, JobKind};
+use certctl_jobs::lease::{self, Failure as JobFailure};
+use certctl_jobs::{Claim, Job, Lease, State};
 use certctl_pki::key::KeyAlgorithm;
 use certctl_pki::{KeyKind, Timestamp};
 use certctl_store::runs::Run;
@@ -18,7 +19,9 @@ use zeroize::Zeroizing;
 use super::{job_id, topic};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+use crate::issue::Failure;
 use crate::payload::DeployPayload;
+use crate::reconcile::Report;
 use crate::world::App;
 
 /// The key an agent is to make.
@@ -103,12 +106,95 @@ impl App {
         };
         let jobs = certctl_jobs::claim_for_agent(self.db(), agent.as_str(), &ask).await?;
         let mut items = Vec::with_capacity(jobs.len());
-        for job in jobs {
-            if let Some(item) = self.work_item(agent, job).await? {
-                items.push(item);
+        for job in &jobs {
+            match self.work_item_or_end(agent, job).await {
+                Ok(Some(item)) => items.push(item),
+                Ok(None) => {}
+                Err(error) => {
+                    // Nobody hears of what was leased.
+                    self.work_release(&jobs).await;
+                    return Err(error);
+                }
             }
         }
         Ok(items)
+    }
+
+    /// A piece of work; nothing when it has become pointless or cannot be handed out, which ends or postpones its job and no
+    /// other.
+    async fn work_item_or_end(&self, agent: &AgentId, job: &Job) -> Result<Option<WorkItem>> {
+        let error = match self.work_item(agent, job.clone()).await {
+            Ok(item) => return Ok(item),
+            Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
+            Err(error) => error,
+        };
+        tracing::error!(job.id = %job.id, agent.id = %agent, error = &error as &dyn std::error::Error, "job {} cannot be handed out", job.id);
+        match self.work_unbuilt(job, Failure::from(error)).await {
+            // Whoever moved the job meanwhile has it.
+            Ok(()) | Err(Error::Conflict { .. }) => Ok(None),
+            Err(Error::Unavailable(error)) => Err(Error::Unavailable(error)),
+            Err(error) => {
+                tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "job {} is left until its lease runs out", job.id);
+                Ok(None)
+            }
+        }
+    }
+
+    async fn work_unbuilt(&self, job: &Job, failure: Failure) -> Result<()> {
+        let Some(held) = job.lease() else { return Ok(()) };
+        if job.kind == JobKind::Deployment.as_str() {
+            return self.deployment_unbuilt(job, &held, &failure).await;
+        }
+        let message = failure.message.clone();
+        match self.issuance_reported_failed(job, &held, failure).await {
+            Ok(()) => Ok(()),
+            Err(error @ (Error::Unavailable(_) | Error::Conflict { .. })) => Err(error),
+            // Not even what follows from its failure can be told: it ends, and its certificate says so.
+            Err(error) => {
+                tracing::error!(job.id = %job.id, error = &error as &dyn std::error::Error, "job {} is ended as it stands", job.id);
+                self.issuance_ended(job, &held, &message).await
+            }
+        }
+    }
+
+    async fn issuance_ended(&self, job: &Job, held: &Lease, message: &str) -> Result<()> {
+        let now = self.now();
+        let class = FailureClass::Internal.as_str();
+        let mut unit = Unit::new();
+        lease::fail(
+            &mut unit,
+            held,
+            &JobFailure { class: class.to_owned(), error: message.to_owned() },
+            now.unix_micros(),
+        );
+        if let Ok(certificate) = super::certificate_of(job) {
+            certctl_store::certificates::record_failure(&mut unit, &certificate, message, now);
+            self.announce(&mut unit, "renewal.failing", certificate.as_str());
+            let event = Event::new(Action::RenewalFailed, &certificate)
+                .with("job_id", job.id.as_str())
+                .with("error_class", class)
+                .with("error", message);
+            self.audit(&mut unit, &Caller::system("work"), event);
+        }
+        self.commit(unit).await
+    }
+
+    /// Gives leases back that the agent will not hear of. Those that cannot be given back now run out by themselves.
+    async fn work_release(&self, jobs: &[Job]) {
+        let now = self.now().unix_micros();
+        for job in jobs {
+            let Some(held) = job.lease() else { continue };
+            let mut unit = Unit::new();
+            if job.state == State::AwaitingCsr {
+                certctl_jobs::recover(&mut unit, job, now);
+            } else {
+                lease::release(&mut unit, &held, now);
+            }
+            if let Err(error) = self.commit_or_moved(unit).await {
+                tracing::warn!(job.id = %job.id, "the leases from job {} on were not given back: {error}", job.id);
+                return;
+            }
+        }
     }
 
     /// What the agent held when it stopped goes back to the queue at once.
@@ -118,10 +204,10 @@ impl App {
             states: vec![State::Claimed, State::Running, State::AwaitingCsr],
             ..certctl_jobs::Filter::default()
         };
-        for job in certctl_jobs::jobs(self.db(), &filter, None, 0, 500).await? {
-            if job.lease_owner.as_deref() == Some(agent.as_str()) {
-                self.recover(&job).await?;
-            }
+        let jobs = certctl_jobs::jobs(self.db(), &filter, None, 0, 500).await?;
+        let mut report = Report::over(jobs.len());
+        for job in jobs.iter().filter(|job| job.lease_owner.as_deref() == Some(agent.as_str())) {
+            report.count("recovering job", &job.id, self.recover(job).await)?;
         }
         Ok(())
     }
@@ -162,7 +248,10 @@ impl App {
         let version = certctl_store::versions::get(self.db(), &payload.version_id).await?;
         let version = version.ok_or_else(|| Error::internal("a deployment names a version that does not exist"))?;
         let mut unit = Unit::new();
-        certctl_store::runs::insert(&mut unit, &run(&job, &certificate, &target, &version, self.now())?);
+        let run = run(&job, &certificate, &target, &version, self.now())?;
+        certctl_store::runs::insert(&mut unit, &run);
+        // What an earlier attempt reported says nothing of this one.
+        certctl_store::runs::report(&mut unit, &run);
         if mapping.state != MappingState::Deploying {
             let after = Mapping { state: MappingState::Deploying, ..mapping.clone() };
             certctl_store::mappings::advance(&mut unit, &mapping, &after);

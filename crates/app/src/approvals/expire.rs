@@ -8,7 +8,7 @@ use certctl_jobs::{State, lease};
 
 use super::{ended, event};
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::issue::Failure;
 use crate::reconcile::{BATCH, Report};
 use crate::world::App;
@@ -17,18 +17,13 @@ impl App {
     /// One pass over requests whose time is over: each is closed, and the issuance that waited for it ends for good.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the database cannot be asked.
+    /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn approval_expiry_pass(&self) -> Result<Report> {
         let over = certctl_store::approvals::expired(self.db(), self.now(), BATCH).await?;
-        let mut report = Report { seen: over.len(), moved: 0, more: over.len() == usize::from(BATCH) };
+        let mut report = Report::over(over.len());
         for approval in over {
             let id = approval.id.clone();
-            match self.approval_expire(approval).await {
-                Ok(true) => report.moved += 1,
-                Ok(false) => {}
-                Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
-                Err(error) => tracing::error!(approval.id = %id, "closing request {id} failed: {error}"),
-            }
+            report.count("closing request", id, self.approval_expire(approval).await)?;
         }
         Ok(report)
     }

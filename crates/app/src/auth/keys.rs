@@ -90,8 +90,7 @@ impl Auth {
         }
         let actor = Actor { id: new.name.clone(), kind: ActorType::ApiKey };
         let same = certctl_store::keys::named(app.db(), &new.name).await?;
-        let granted = certctl_store::roles::grants_of(app.db(), &actor, now).await?;
-        if same.iter().any(|key| key.is_live(now)) || !granted.is_empty() {
+        if same.iter().any(|key| key.is_live(now)) {
             return Err(Error::conflict(
                 "name_taken",
                 format!("a key is named {}; choose another name, or rotate it", new.name),
@@ -114,6 +113,8 @@ impl Auth {
         };
         let mut unit = Unit::new();
         certctl_store::keys::insert(&mut unit, &key);
+        // What the name held while it last had a key ended with that key.
+        certctl_store::roles::grants_clear(&mut unit, &actor);
         for role in &roles {
             certctl_store::roles::grant_insert(&mut unit, &grant(self, caller, &actor, *role, None));
         }
@@ -229,18 +230,21 @@ impl Auth {
         let actor = Actor { id: key.name.clone(), kind: ActorType::ApiKey };
         let same = certctl_store::keys::named(app.db(), &key.name).await?;
         let last_of_name = !same.iter().any(|other| other.id != key.id && other.is_live(now));
-        if last_of_name {
-            self.require_another_admin(&actor).await?;
-        }
+        let leaving = last_of_name && self.require_another_admin(&actor).await?;
         let mut unit = Unit::new();
-        certctl_store::keys::revoke(&mut unit, &key.id, now);
-        if last_of_name {
-            certctl_store::roles::grants_delete(&mut unit, &actor);
+        let take = |unit: &mut Unit| {
+            certctl_store::keys::revoke(unit, &key.id, now);
+            if last_of_name {
+                certctl_store::roles::grants_delete(unit, &actor);
+            }
+        };
+        if leaving {
+            certctl_store::roles::keep_administrator(&mut unit, now, take)
+        } else {
+            take(&mut unit)
         }
         app.audit(&mut unit, caller, Event::new(Action::KeyDeleted, &key.id).with("name", key.name.as_str()));
-        app.commit(unit).await?;
-        self.forget();
-        Ok(())
+        self.commit_removal(unit, leaving.then_some(&actor)).await
     }
 
     async fn api_key(&self, id: &KeyId) -> Result<ApiKey> {

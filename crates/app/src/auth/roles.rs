@@ -8,7 +8,7 @@ use certctl_domain::audit::{Action, Event};
 use certctl_domain::ids::RoleId;
 use certctl_domain::permission::{Permission, Role};
 use certctl_domain::refusal::Refusals;
-use certctl_store::roles::DEMO_ACTOR;
+use certctl_store::roles::{DEMO_ACTOR, keep_administrator};
 
 use super::Auth;
 use super::keys::{grant, parse_expiry, require_no_escalation};
@@ -68,15 +68,16 @@ impl Auth {
         let app = self.app();
         let actor = self.actor_named(name).await?;
         let role = Role::parse(role_id.as_str()).ok_or_else(|| Error::missing("role", role_id))?;
-        if role == Role::Admin {
-            self.require_another_admin(&actor).await?;
-        }
+        let leaving = role == Role::Admin && self.require_another_admin(&actor).await?;
         let mut unit = Unit::new();
-        certctl_store::roles::grant_delete(&mut unit, &actor, role_id);
+        let take = |unit: &mut Unit| certctl_store::roles::grant_delete(unit, &actor, role_id);
+        if leaving {
+            keep_administrator(&mut unit, app.now(), take)
+        } else {
+            take(&mut unit)
+        }
         app.audit(&mut unit, caller, Event::new(Action::RoleRevoked, name).with("role_id", role.id()));
-        app.commit(unit).await?;
-        self.forget();
-        Ok(())
+        self.commit_removal(unit, leaving.then_some(&actor)).await
     }
 
     /// Roles that an actor holds now.
@@ -85,8 +86,10 @@ impl Auth {
         Ok(grants.iter().filter_map(|grant| Role::parse(grant.role_id.as_str())).collect())
     }
 
-    /// Somebody else must remain who can log in as an administrator and whose role does not end by itself.
-    pub(super) async fn require_another_admin(&self, leaving: &Actor) -> Result<()> {
+    /// Somebody else must remain who can log in as an administrator and whose role does not end by itself. Says whether
+    /// `leaving` is such an administrator: what takes it away is then declared with [`keep_administrator`], since the others
+    /// may be about to go too.
+    pub(super) async fn require_another_admin(&self, leaving: &Actor) -> Result<bool> {
         let db = self.app().db();
         let now = self.app().now();
         let grants = certctl_store::roles::grants(db, now).await?;
@@ -96,16 +99,32 @@ impl Auth {
             .map(|grant| &grant.actor)
             .collect();
         if !admins.contains(&leaving) {
-            return Ok(());
+            return Ok(false);
         }
         let live: BTreeSet<String> =
             certctl_store::keys::live(db, now).await?.into_iter().map(|key| key.name).collect();
         let remains = |actor: &&&Actor| **actor != leaving && actor.id != DEMO_ACTOR && live.contains(&actor.id);
         if admins.iter().any(|actor| remains(&actor)) {
-            return Ok(());
+            return Ok(true);
         }
         let message = format!("{} is the last administrator; make another one first", leaving.id);
         Err(Error::conflict("last_admin", message))
+    }
+
+    /// Commits what takes a role or key away; `administrator` is the one who is leaving, if one is.
+    pub(super) async fn commit_removal(&self, unit: Unit, administrator: Option<&Actor>) -> Result<()> {
+        match (self.app().commit(unit).await, administrator) {
+            (Ok(()), _) => {
+                self.forget();
+                Ok(())
+            }
+            (Err(error @ Error::Conflict { .. }), Some(leaving)) => {
+                // Another one may have gone at this moment, and then this one is the last.
+                self.require_another_admin(leaving).await?;
+                Err(error)
+            }
+            (Err(error), _) => Err(error),
+        }
     }
 
     async fn actor_named(&self, name: &str) -> Result<Actor> {

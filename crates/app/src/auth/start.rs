@@ -1,7 +1,7 @@
 //! What a start does about who may call: the catalogue of roles and permissions, the keys of the environment, the bootstrap
 //! token. Safe at every start of every replica.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certctl_db::Unit;
 use certctl_domain::actor::{Actor, ActorType, Person};
@@ -58,8 +58,9 @@ impl Auth {
         Ok(())
     }
 
-    /// Keys that are new get their roles, once per name: a role taken from such a name stays taken. Keys that are no longer in
-    /// the environment are revoked.
+    /// A name that has no live key begins with the role of its key and nothing else, whatever it held before; a further key of a
+    /// name that lives gets none, so that a role taken from it stays taken. Keys that are no longer in the environment are
+    /// revoked.
     async fn env_keys_take_over(&self, keys: &[EnvKey]) -> Result<()> {
         let app = self.app();
         let stored = certctl_store::keys::all(app.db()).await?;
@@ -68,6 +69,7 @@ impl Auth {
             keys.iter().map(|key| (KeyDigest::of(key.key.expose_secret()).to_hex(), key)).collect();
         let now = app.now();
         let system = Caller::system("environment");
+        let mut begun = BTreeSet::new();
         for (hash, key) in &wanted {
             if let Some(known) = stored.iter().find(|known| known.key_hash == *hash) {
                 if known.revoked_at.is_some() {
@@ -99,7 +101,11 @@ impl Auth {
             certctl_store::keys::insert(&mut unit, &row);
             let event = Event::new(Action::KeyCreated, &row.id).with("name", row.name.as_str()).with("source", "env");
             app.audit(&mut unit, &system, event);
-            if !seen.contains(&key.name) {
+            let lives = stored.iter().any(|known| known.name == key.name && known.is_live(now));
+            if !lives && begun.insert(&key.name) {
+                certctl_store::roles::grants_clear(&mut unit, &actor_of(key));
+                self.env_key_grant(&mut unit, &system, key);
+            } else if lives && !seen.contains(&key.name) {
                 self.env_key_grant(&mut unit, &system, key);
             }
             // Another replica may be doing the same.
@@ -123,7 +129,7 @@ impl Auth {
         let role = if key.admin { Role::Admin } else { Role::Viewer };
         let grant = Grant {
             id: GrantId::new(app.ids().ulid()),
-            actor: Actor { id: key.name.clone(), kind: ActorType::ApiKey },
+            actor: actor_of(key),
             role_id: RoleId::fixed(role.id()),
             granted_by: "bootstrap".to_owned(),
             granted_at: app.now(),
@@ -134,4 +140,8 @@ impl Auth {
         let event = Event::new(Action::RoleGranted, &key.name).with("role_id", role.id()).with("source", "env");
         app.audit(unit, system, event);
     }
+}
+
+fn actor_of(key: &EnvKey) -> Actor {
+    Actor { id: key.name.clone(), kind: ActorType::ApiKey }
 }

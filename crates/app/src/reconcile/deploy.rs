@@ -10,7 +10,7 @@ use certctl_domain::work::JobKind;
 
 use super::{BATCH, Report};
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::world::App;
 
 /// After this long a mapping with an open job is looked at again.
@@ -24,18 +24,14 @@ impl App {
     /// One pass over mappings whose desired version is not deployed.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the database cannot be asked.
+    /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn deployment_pass(&self) -> Result<Report> {
         let now = self.now();
         let due = certctl_store::mappings::due(self.db(), now, BATCH).await?;
-        let mut report = Report { seen: due.len(), moved: 0, more: due.len() == usize::from(BATCH) };
+        let mut report = Report::over(due.len());
         for mapping in &due {
-            match self.deployment_plan(mapping).await {
-                Ok(true) => report.moved += 1,
-                Ok(false) => {}
-                Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
-                Err(error) => tracing::error!(target.id = %mapping.target_id, "planning a deployment failed: {error}"),
-            }
+            let row = format!("{}/{}", mapping.certificate_id, mapping.target_id);
+            report.count("planning the deployment of", row, self.deployment_plan(mapping).await)?;
         }
         Ok(report)
     }

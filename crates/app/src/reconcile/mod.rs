@@ -8,6 +8,10 @@ pub mod renewal;
 pub mod reserved;
 pub mod timeout;
 
+use std::fmt::Display;
+
+use crate::error::{Error, Result};
+
 /// What one pass did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Report {
@@ -17,6 +21,28 @@ pub struct Report {
     pub moved: usize,
     /// More rows wait; look again at once.
     pub more: bool,
+}
+
+impl Report {
+    /// Of a pass over this many rows, none of them moved yet.
+    pub(crate) fn over(seen: usize) -> Self {
+        Self { seen, moved: 0, more: seen == usize::from(BATCH) }
+    }
+
+    /// Counts what became of one row. One that cannot be worked on is logged and harms no other; a database that does not
+    /// answer ends the pass.
+    pub(crate) fn count(&mut self, doing: &str, row: impl Display, outcome: Result<bool>) -> Result<()> {
+        match outcome {
+            Ok(moved) => self.moved += usize::from(moved),
+            Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
+            Err(error) => {
+                // The next batch would begin with the same row: it has time.
+                self.more = false;
+                tracing::error!(row.id = %row, error = &error as &dyn std::error::Error, "{doing} {row} failed");
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Rows of one pass.

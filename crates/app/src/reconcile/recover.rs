@@ -16,11 +16,9 @@ impl App {
     /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn recover_pass(&self) -> Result<Report> {
         let expired = certctl_jobs::leases_expired(self.db(), self.now().unix_micros(), u64::from(BATCH)).await?;
-        let mut report = Report { seen: expired.len(), moved: 0, more: expired.len() == usize::from(BATCH) };
+        let mut report = Report::over(expired.len());
         for job in &expired {
-            if self.recover(job).await? {
-                report.moved += 1;
-            }
+            report.count("recovering job", &job.id, self.recover(job).await)?;
         }
         Ok(report)
     }

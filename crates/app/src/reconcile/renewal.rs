@@ -26,15 +26,11 @@ impl App {
     pub async fn renewal_pass(&self) -> Result<Report> {
         let now = self.now();
         let due = certctl_store::identities::due(self.db(), now, BATCH).await?;
-        let mut report = Report { seen: due.len(), moved: 0, more: due.len() == usize::from(BATCH) };
-        let commits = due.iter().map(|identity| self.renewal_plan(identity, now));
-        for planned in futures::future::join_all(commits).await {
-            match planned {
-                Ok(true) => report.moved += 1,
-                Ok(false) => {}
-                Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
-                Err(error) => tracing::error!("planning a renewal failed: {error}"),
-            }
+        let mut report = Report::over(due.len());
+        let plans = due.iter().map(|identity| self.renewal_plan(identity, now));
+        for (identity, planned) in due.iter().zip(futures::future::join_all(plans).await) {
+            let row = format!("{}/{}", identity.certificate_id, identity.holder.as_str());
+            report.count("planning the renewal of", row, planned)?;
         }
         Ok(report)
     }

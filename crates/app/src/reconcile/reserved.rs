@@ -21,27 +21,20 @@ impl App {
     /// # Errors
     /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn reserved_pass(&self) -> Result<Report> {
-        let now = self.now();
-        let old = certctl_store::versions::reserved_before(self.db(), now - ORPHANED_AFTER, BATCH).await?;
-        let mut report = Report { seen: old.len(), moved: 0, more: false };
+        let old = certctl_store::versions::reserved_orphans(self.db(), self.now() - ORPHANED_AFTER, BATCH).await?;
+        let mut report = Report::over(old.len());
         for version in &old {
-            let open = match &version.job_id {
-                Some(job) => {
-                    certctl_jobs::job(self.db(), job.as_str()).await?.is_some_and(|job| job.completed_at.is_none())
-                }
-                None => false,
-            };
-            if open {
-                continue;
-            }
-            let reason = "its work ended before a signature was recorded";
-            let mut unit = Unit::new();
-            self.void_into(&mut unit, version, reason);
-            if self.commit_or_moved(unit).await? {
-                report.moved += 1;
-            }
+            report.count("voiding version", &version.id, self.reserved_void(version).await)?;
         }
         Ok(report)
+    }
+
+    /// Voids one; false when somebody was first.
+    async fn reserved_void(&self, version: &Version) -> Result<bool> {
+        let reason = "its work ended before a signature was recorded";
+        let mut unit = Unit::new();
+        self.void_into(&mut unit, version, reason);
+        self.commit_or_moved(unit).await
     }
 
     /// Voids an intent and says so.

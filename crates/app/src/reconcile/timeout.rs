@@ -19,30 +19,29 @@ impl App {
     /// # Errors
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn csr_timeout_pass(&self) -> Result<Report> {
-        let now = self.now();
-        let before = (now - self.settings().csr_timeout).unix_micros();
+        let before = (self.now() - self.settings().csr_timeout).unix_micros();
         let waiting = certctl_jobs::stale(self.db(), State::AwaitingCsr, None, before, u64::from(BATCH)).await?;
-        let mut report = Report { seen: waiting.len(), moved: 0, more: waiting.len() == usize::from(BATCH) };
+        let mut report = Report::over(waiting.len());
         let message = format!(
             "no request arrived within {} s; start the agent, or send a CSR",
             self.settings().csr_timeout.as_secs()
         );
         let failure = Failure::new(FailureClass::Expired, message);
         for job in &waiting {
-            let mut unit = Unit::new();
-            let ended = JobFailure { class: failure.class.as_str().to_owned(), error: failure.message.clone() };
-            lease::expire(&mut unit, &job.fence(), &ended, now.unix_micros());
-            self.issuance_exhausted_into(&mut unit, job, &failure).await?;
-            self.audit(
-                &mut unit,
-                &Caller::system("timeout"),
-                Event::new(Action::JobExpired, &job.id).with("reason", "csr_timeout"),
-            );
-            if self.commit_or_moved(unit).await? {
-                report.moved += 1;
-            }
+            report.count("ending job", &job.id, self.csr_time_out(job, &failure).await)?;
         }
         Ok(report)
+    }
+
+    /// Ends one; false when its request came meanwhile.
+    async fn csr_time_out(&self, job: &Job, failure: &Failure) -> Result<bool> {
+        let mut unit = Unit::new();
+        let ended = JobFailure { class: failure.class.as_str().to_owned(), error: failure.message.clone() };
+        lease::expire(&mut unit, &job.fence(), &ended, self.now().unix_micros());
+        self.issuance_exhausted_into(&mut unit, job, failure).await?;
+        let event = Event::new(Action::JobExpired, &job.id).with("reason", "csr_timeout");
+        self.audit(&mut unit, &Caller::system("timeout"), event);
+        self.commit_or_moved(unit).await
     }
 
     /// Adds what follows when an issuance ended for good without success.

@@ -30,7 +30,18 @@ pub(crate) struct Place {
 pub(crate) struct Present {
     pub(crate) bytes: zeroize::Zeroizing<Vec<u8>>,
     pub(crate) access: Access,
+    /// What its access list leaves to the owning group; `None` without a list, where the mode says it.
+    pub(crate) group_of_list: Option<u32>,
     pub(crate) inode: (u64, u64),
+}
+
+/// What becomes of the access list (POSIX ACL) of a new file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AccessList {
+    /// That of the file it is like.
+    Kept,
+    /// There is none, not even one that the directory hands down: the mode says it all.
+    Removed,
 }
 
 /// Permission and owner.
@@ -98,21 +109,23 @@ impl Place {
             return Err(Trouble::config(format!("{} is not a regular file", self.path.display())));
         }
         let mut bytes = zeroize::Zeroizing::new(Vec::new());
-        file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
+        (&file).take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
         if bytes.len() as u64 > LARGEST {
             let message = format!("{} is larger than {LARGEST} bytes: not a certificate file", self.path.display());
             return Err(Trouble::config(message));
         }
-        Ok(Some(Present { bytes, access: Access::of(&about), inode: inode(&about) }))
+        let group_of_list = group_of_list(&file).map_err(failed)?;
+        Ok(Some(Present { bytes, access: Access::of(&about), group_of_list, inode: inode(&about) }))
     }
 
-    /// Writes a new file beside it under `name`, with the attributes of `like` (if it is there) and then `access`.
+    /// Writes a new file beside it under `name`, with `access` and the security label of `like` (if it is there).
     pub(crate) fn write_beside(
         &self,
         name: &str,
         bytes: &[u8],
         access: &Access,
         like: Option<&str>,
+        list: AccessList,
     ) -> Result<(), Trouble> {
         let beside = self.path.with_file_name(name);
         let failed = |error: io::Error| Trouble::io("write", &beside, &error);
@@ -127,9 +140,13 @@ impl Place {
             let owner = (Some(Uid::from_raw(access.uid)), Some(Gid::from_raw(access.gid)));
             rustix::fs::fchown(&file, owner.0, owner.1).map_err(|error| self.cannot_give(access, error))?;
         }
+        if list == AccessList::Removed {
+            // Before the mode: on a file with a list, chmod sets what the list may grant at most.
+            remove_list(file.as_fd()).map_err(|error| failed(error.into()))?;
+        }
         rustix::fs::fchmod(&file, Mode::from_raw_mode(access.mode)).map_err(|error| failed(error.into()))?;
         if let Some(like) = like {
-            self.copy_attributes(like, file.as_fd());
+            self.copy_attributes(like, file.as_fd(), list);
         }
         file.sync_all().map_err(failed)
     }
@@ -141,7 +158,7 @@ impl Place {
             Ok(()) => Ok(()),
             // No links on this file system, or not of files of another owner (fs.protected_hardlinks).
             Err(Errno::PERM | Errno::NOTSUP | Errno::XDEV | Errno::MLINK | Errno::ACCESS) => {
-                self.write_beside(name, &present.bytes, &present.access, Some(&self.name))
+                self.write_beside(name, &present.bytes, &present.access, Some(&self.name), AccessList::Kept)
             }
             Err(error) => Err(Trouble::io("keep a link to", &self.path, &error.into())),
         }
@@ -168,11 +185,16 @@ impl Place {
         rustix::fs::fsync(&self.dir).map_err(|error| Trouble::io("sync the directory of", &self.path, &error.into()))
     }
 
-    /// Security label and access list follow the file that is replaced. Best effort: not every file system has them.
-    fn copy_attributes(&self, like: &str, to: BorrowedFd<'_>) {
+    /// Security label and, where it is kept, the access list follow the file that is replaced. Best effort: not every file
+    /// system has them.
+    fn copy_attributes(&self, like: &str, to: BorrowedFd<'_>, list: AccessList) {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let Ok(from) = rustix::fs::openat(&self.dir, like, flags, Mode::empty()) else { return };
-        for name in ["security.selinux", "system.posix_acl_access"] {
+        let names: &[&str] = match list {
+            AccessList::Kept => &[LABEL, LIST],
+            AccessList::Removed => &[LABEL],
+        };
+        for name in names.iter().copied() {
             let mut value = [0_u8; 4096];
             if let Ok(length) = rustix::fs::fgetxattr(&from, name, &mut value) {
                 let _ = rustix::fs::fsetxattr(to, name, &value[..length], XattrFlags::empty());
@@ -196,6 +218,13 @@ impl Present {
         sha256(&self.bytes)
     }
 
+    /// Who may do what with it once its access list is gone: the group bits of a mode with a list are the list's upper bound,
+    /// which the owning group need not reach.
+    pub(crate) fn access_without_list(&self) -> Access {
+        let mode = self.group_of_list.map_or(self.access.mode, |group| self.access.mode & !0o070 | group << 3);
+        Access { mode, ..self.access }
+    }
+
     pub(crate) fn is_pem(&self) -> bool {
         self.bytes.windows(PEM.len()).any(|window| window == PEM)
     }
@@ -211,6 +240,9 @@ impl Access {
 pub(crate) type SharedPlace = Arc<Place>;
 
 const PEM: &[u8] = b"-----BEGIN ";
+
+const LABEL: &str = "security.selinux";
+const LIST: &str = "system.posix_acl_access";
 
 /// No file that holds certificates is larger.
 const LARGEST: u64 = 1024 * 1024;
@@ -241,6 +273,33 @@ fn open_directory(real: &Path) -> Result<OwnedFd, Errno> {
         dir = rustix::fs::openat(&dir, part.as_os_str(), flags, Mode::empty())?;
     }
     Ok(dir)
+}
+
+fn remove_list(file: BorrowedFd<'_>) -> Result<(), Errno> {
+    match rustix::fs::fremovexattr(file, LIST) {
+        Ok(()) | Err(Errno::NODATA | Errno::NOTSUP) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Reads the access list of a file: version 2, then entries of tag, permission and id, little-endian (Linux `posix_acl_xattr.h`).
+fn group_of_list(file: &File) -> io::Result<Option<u32>> {
+    const OWNING_GROUP: u16 = 0x04;
+    const MASK: u16 = 0x10;
+    let mut value = [0_u8; 4096];
+    let length = match rustix::fs::fgetxattr(file, LIST, &mut value) {
+        Ok(length) => length,
+        Err(Errno::NODATA | Errno::NOTSUP) => return Ok(None),
+        // A list of five hundred entries: the owning group is left nothing.
+        Err(Errno::RANGE) => return Ok(Some(0)),
+        Err(error) => return Err(error.into()),
+    };
+    let entries = value.get(4..length).unwrap_or_default();
+    let granted = |wanted: u16| {
+        let entry = entries.chunks_exact(8).find(|entry| entry[..2] == wanted.to_le_bytes());
+        entry.map(|entry| u32::from(entry[2] & 0o7))
+    };
+    Ok(Some(granted(OWNING_GROUP).unwrap_or(0) & granted(MASK).unwrap_or(0o7)))
 }
 
 /// Widths differ between platforms; as a pair they tell two files apart.

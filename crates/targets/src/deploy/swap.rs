@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Step,
-    place::{Access, Place, Present, SharedPlace},
+    place::{Access, AccessList, Place, Present, SharedPlace},
     plan::{Plan, PlannedFile},
     record::{Former, Intent, IntentFile, Phase, Record, sha256, sync_parent},
 };
@@ -48,8 +48,9 @@ pub(super) struct Slot {
 struct Wanted {
     bytes: Zeroizing<Vec<u8>>,
     access: Access,
-    /// The configuration set the permission: an access list of the former file would override it.
-    mode_is_explicit: bool,
+    list: AccessList,
+    /// Holds a private key.
+    private: bool,
 }
 
 impl Swap {
@@ -88,7 +89,10 @@ impl Swap {
     /// Whether bytes, modes and owners are right already.
     pub(super) fn is_in_place(&self) -> bool {
         self.slots.iter().all(|slot| match (&slot.former, &slot.wanted) {
-            (Some(former), Some(wanted)) => former.bytes == wanted.bytes && former.access == wanted.access,
+            (Some(former), Some(wanted)) => {
+                let shared_further = wanted.private && former.group_of_list.is_some();
+                former.bytes == wanted.bytes && former.access == wanted.access && !shared_further
+            }
             (None, _) | (_, None) => false,
         })
     }
@@ -132,8 +136,8 @@ impl Swap {
         for slot in &self.slots {
             self.site.at(Step::Stage)?;
             let wanted = slot.wanted.as_ref().expect("only a compared swap stages");
-            let like = (slot.former.is_some() && !wanted.mode_is_explicit).then(|| slot.place.name());
-            slot.place.write_beside(&slot.file.staged, &wanted.bytes, &wanted.access, like)?;
+            let like = slot.former.is_some().then(|| slot.place.name());
+            slot.place.write_beside(&slot.file.staged, &wanted.bytes, &wanted.access, like, wanted.list)?;
         }
         Ok(())
     }
@@ -243,11 +247,13 @@ impl Slot {
             sha256: sha256(&file.bytes),
             former: former.as_ref().map(|present| Former {
                 sha256: present.sha256(),
-                access: present.access,
+                access: present.access_without_list(),
                 backup: backup.to_owned(),
             }),
         };
-        let wanted = Wanted { bytes: file.bytes, access, mode_is_explicit: file.mode.is_some() };
+        // A list could let more people at a key than its mode tells, and would override a permission of the configuration.
+        let list = if file.private || file.mode.is_some() { AccessList::Removed } else { AccessList::Kept };
+        let wanted = Wanted { bytes: file.bytes, access, list, private: file.private };
         Self { place: Arc::new(place), file: intent, wanted: Some(wanted), former }
     }
 }
@@ -255,7 +261,10 @@ impl Slot {
 /// Explicit configuration, else what the present file has, else the default. A key that others could read is not kept so.
 fn wanted_access(file: &PlannedFile, former: Option<&Present>) -> Access {
     let default_mode = if file.private { 0o600 } else { 0o644 };
-    let kept_mode = former.map(|present| if file.private { present.access.mode & !0o007 } else { present.access.mode });
+    let kept_mode = former.map(|present| match file.private {
+        true => present.access_without_list().mode & !0o007,
+        false => present.access.mode,
+    });
     let (own_uid, own_gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     Access {
         mode: file.mode.or(kept_mode).unwrap_or(default_mode),

@@ -15,6 +15,7 @@ use crate::{
 };
 
 mod faults;
+mod lists;
 
 async fn host() -> Host {
     let mut host = Host::new();

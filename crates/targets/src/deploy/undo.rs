@@ -6,6 +6,7 @@ use certctl_connector::ErrorClass;
 
 use super::{
     Step,
+    place::AccessList,
     record::{Former, Phase},
     swap::{Slot, Swap},
 };
@@ -117,7 +118,7 @@ impl Slot {
         }
         let bytes = fs::read(&former.backup).map(zeroize::Zeroizing::new);
         let bytes = bytes.map_err(|error| Trouble::io("read the backup", &former.backup, &error))?;
-        self.place.write_beside(&self.file.parked, &bytes, &former.access, None)?;
+        self.place.write_beside(&self.file.parked, &bytes, &former.access, None, AccessList::Removed)?;
         self.place.take(&self.file.parked)
     }
 

@@ -1,0 +1,43 @@
+//! What must hold when two act at once, an old answer comes back, or a row cannot be read: on both databases.
+
+mod administrators;
+mod enrolment;
+mod handout;
+mod passes;
+mod support;
+mod verification;
+
+/// One module for each back end, with the same tests.
+macro_rules! on_both {
+    ($($test:path as $name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                if let Some(world) = certctl_testkit::world::TestWorld::open(certctl_db::Backend::Sqlite).await { $test(&world).await; }
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
+                if let Some(world) = certctl_testkit::world::TestWorld::open(certctl_db::Backend::Postgres).await { $test(&world).await; }
+            })*
+        }
+    };
+}
+
+on_both! {
+    crate::enrolment::an_old_answer_revives_no_identity as an_old_answer_revives_no_identity,
+    crate::enrolment::an_enrolment_beside_a_repeated_one_lives as an_enrolment_beside_a_repeated_one_lives,
+    crate::enrolment::one_request_sent_twice_at_once_is_one_agent as one_request_sent_twice_at_once_is_one_agent,
+    crate::administrators::two_who_take_each_others_role_leave_one as two_who_take_each_others_role_leave_one,
+    crate::administrators::two_who_revoke_each_others_key_leave_one as two_who_revoke_each_others_key_leave_one,
+    crate::administrators::a_name_that_is_used_again_begins_without_roles as a_name_that_is_used_again_begins_without_roles,
+    crate::administrators::a_key_of_the_environment_inherits_nothing as a_key_of_the_environment_inherits_nothing,
+    crate::verification::a_failed_handshake_fails_the_deployment as a_failed_handshake_fails_the_deployment,
+    crate::verification::a_reported_handshake_proves_the_result as a_reported_handshake_proves_the_result,
+    crate::verification::a_target_that_changed_meanwhile_is_installed_anew as a_target_that_changed_meanwhile_is_installed_anew,
+    crate::handout::a_request_that_cannot_be_built_harms_no_other as a_request_that_cannot_be_built_harms_no_other,
+    crate::handout::a_deployment_that_cannot_be_built_is_a_failed_attempt as a_deployment_that_cannot_be_built_is_a_failed_attempt,
+    crate::handout::work_that_is_not_handed_out_is_given_back as work_that_is_not_handed_out_is_given_back,
+    crate::passes::a_bad_row_stops_no_recovery as a_bad_row_stops_no_recovery,
+    crate::passes::a_bad_row_stops_no_timeout as a_bad_row_stops_no_timeout,
+    crate::passes::a_bad_row_stops_no_agent_that_starts as a_bad_row_stops_no_agent_that_starts,
+}

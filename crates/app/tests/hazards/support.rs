@@ -1,0 +1,79 @@
+//! What every test asks of the application.
+
+use std::time::Duration;
+
+use certctl_app::App;
+use certctl_app::agents::{Task, WorkItem};
+use certctl_app::certificates::NewCertificate;
+use certctl_db::sea_orm::ConnectionTrait;
+use certctl_domain::ids::{CertificateId, JobId, TargetId};
+use certctl_domain::target::Mapping;
+use certctl_jobs::Job;
+use certctl_pki::{Csr, KeyKind, PrivateKey, San};
+use certctl_testkit::agent::TestAgent;
+use certctl_testkit::world::TestWorld;
+
+/// A certificate that waits for the request of the agent whose target it is mapped to.
+pub(crate) async fn certificate(world: &TestWorld, name: &str, target: &TargetId) -> CertificateId {
+    let new = NewCertificate {
+        name: name.to_owned(),
+        common_name: format!("{name}.example"),
+        owner_id: "t".into(),
+        team_id: "t".into(),
+        issuer_id: "iss-local".into(),
+        renewal_policy_id: "rp-test".into(),
+        certificate_profile_id: Some("prof-test".into()),
+        target_ids: vec![target.to_string()],
+        ..NewCertificate::default()
+    };
+    world.app.certificate_create_and_issue(&world.admin(), new).await.expect("it is created").certificate.id
+}
+
+pub(crate) fn csr(name: &str) -> String {
+    let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
+    Csr::build(&key, Some(name), &[San::parse(name).expect("a name")]).expect("a request").to_pem()
+}
+
+/// All work there is for the agent now.
+pub(crate) async fn work(app: &App, agent: &TestAgent) -> Vec<WorkItem> {
+    app.agent_work(&agent.caller(), Duration::ZERO, false).await.expect("work is answered")
+}
+
+/// Sends the requests that are asked for, so that what follows is deployments.
+pub(crate) async fn send_requests(world: &TestWorld, agent: &TestAgent) {
+    for item in work(&world.app, agent).await {
+        assert!(matches!(item.task, Task::Request(_)), "a request is asked for first");
+        let pem = csr(&item.certificate.common_name);
+        let answer = world
+            .app
+            .agent_csr_submit(&agent.caller(), Some(&id(&item.job)), None, Some(item.job.lease_epoch), &pem)
+            .await;
+        answer.expect("the request is taken");
+    }
+}
+
+pub(crate) fn id(job: &Job) -> JobId {
+    JobId::parse(&job.id).expect("a job id")
+}
+
+pub(crate) async fn job(world: &TestWorld, id: &str) -> Job {
+    certctl_jobs::job(&world.db.db, id).await.expect("the database answers").expect("the job is there")
+}
+
+/// The only open job of a certificate.
+pub(crate) async fn open_job(world: &TestWorld, certificate: &CertificateId) -> Job {
+    let open = certctl_jobs::open_of_certificates(&world.db.db, &[certificate.to_string()]).await.expect("read");
+    assert_eq!(open.len(), 1, "{open:?}");
+    open.into_iter().next().expect("one job")
+}
+
+pub(crate) async fn mapping(world: &TestWorld, certificate: &CertificateId, target: &TargetId) -> Mapping {
+    certctl_store::mappings::get(&world.db.db, certificate, target).await.expect("read").expect("a mapping")
+}
+
+/// Changes rows as no use case would.
+pub(crate) async fn damage(world: &TestWorld, sql: &str) {
+    let txn = world.db.db.begin().await.expect("a transaction");
+    txn.connection().execute_unprepared(sql).await.expect("the damage is done");
+    txn.commit().await.expect("committed");
+}
