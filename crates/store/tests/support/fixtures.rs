@@ -9,7 +9,7 @@ use certctl_domain::ids::{CaId, CertificateId, EventId, IssuerId, JobId, OwnerId
 use certctl_pki::key::KeyAlgorithm;
 use certctl_pki::{San, Serial};
 
-use crate::foundation::{day, now};
+use super::foundation::{day, now};
 
 pub(crate) fn certificate(id: &str) -> Certificate {
     Certificate {
