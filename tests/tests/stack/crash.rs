@@ -14,9 +14,10 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::https::As;
-use crate::support::process::with_failpoints;
 use crate::support::server::{Setup, TestServer, certificate_with_csr};
 
+/// The server with failpoints, an issuer outside, and leases that are over sooner.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_certctl-test-server");
 /// Clients that ask at the same time, each for two certificates, one after the other.
 const CLIENTS: usize = 4;
 /// The step is passed this often before the kill, so that something was received.
@@ -57,8 +58,7 @@ async fn killed_at_every_step(backend: Backend) {
 }
 
 async fn killed_at(backend: Backend, step: Step) {
-    let Some(program) = with_failpoints("certctl-server") else { return };
-    let Some(setup) = Setup::of(program, backend).await else { return };
+    let Some(setup) = Setup::of(PathBuf::from(PROGRAM), backend).await else { return };
     let mut server = Box::pin(setup.start()).await;
     let fault = format!("{}@{NTH}", step.as_str());
     server.restart(&[("CERTCTL_FAULT", &fault)]).await;
@@ -95,8 +95,7 @@ async fn killed_at(backend: Backend, step: Step) {
 
 /// The order lies at an issuer outside when the process dies; what it knows is not in that process.
 async fn killed_with_an_order(backend: Backend, step: Step, placed: u32) {
-    let program = PathBuf::from(env!("CARGO_BIN_EXE_certctl-test-server"));
-    let Some(setup) = Setup::of(program, backend).await else { return };
+    let Some(setup) = Setup::of(PathBuf::from(PROGRAM), backend).await else { return };
     let mut server = Box::pin(setup.start()).await;
     let orders = server.setup.path().join("orders");
     let config = json!({ "directory": orders, "polls": POLLS });

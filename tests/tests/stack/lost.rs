@@ -1,6 +1,7 @@
 //! The database is lost while requests run. Whoever asked was told a success that is on record, or that the database was not
 //! there; and the server is back as soon as the database is.
 
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -23,7 +24,9 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 
 #[tokio::test]
 async fn requests_on_a_postgresql_that_is_lost_are_on_record_or_refused() {
-    let Some(setup) = Setup::new(Backend::Postgres).await else { return };
+    // The same server, but for leases that are over sooner.
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_certctl-test-server"));
+    let Some(setup) = Setup::of(program, Backend::Postgres).await else { return };
     let proxy = Proxy::to(setup.postgres_address()).await;
     let server = Box::pin(setup.through(proxy.port).start()).await;
 
