@@ -3,7 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use certctl_db::Backend;
@@ -67,7 +67,7 @@ async fn killed_while_it_deploys(backend: Backend) {
     assert_eq!(database.count("agents").await, 12, "enrolled twice");
 }
 
-async fn killed_at(server: &TestServer, program: &PathBuf, instant: &str) {
+async fn killed_at(server: &TestServer, program: &Path, instant: &str) {
     let host = Host::new(server, program, instant).await;
     let mut agent = host.start(&[("CERTCTL_FAULT", instant)]);
     let id = wait::until(&format!("{instant}: the agent enrols"), SOON, async || {
@@ -107,7 +107,7 @@ struct Host {
 }
 
 impl Host {
-    async fn new(server: &TestServer, program: &PathBuf, instant: &str) -> Self {
+    async fn new(server: &TestServer, program: &Path, instant: &str) -> Self {
         let name = instant.replace(['.', '_'], "-");
         let directory = tempfile::tempdir().expect("a directory");
         let path = |name: &str| directory.path().canonicalize().expect("a path").join(name);
@@ -131,7 +131,7 @@ impl Host {
             ("CERTCTL_LOG_FORMAT", "text".to_owned()),
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value)).to_vec();
-        Self { name, directory, endpoint, program: program.clone(), env }
+        Self { name, directory, endpoint, program: program.to_owned(), env }
     }
 
     fn start(&self, more: &[(&str, &str)]) -> Process {

@@ -239,6 +239,11 @@ impl TestServer {
         Https::new(self.setup.port, &self.setup.ca().expect("an anchor"), Some((chain_pem, key_pem)))
     }
 
+    /// A client with connections of its own.
+    pub(crate) fn another(&self) -> Https {
+        self.setup.https().expect("a server that is ready has a certificate")
+    }
+
     /// The running process.
     pub(crate) fn process(&mut self) -> &mut Process {
         &mut self.process
