@@ -1,11 +1,16 @@
 //! The product's promise, from outside: one command, and a certificate is issued, deployed, served and renewed.
 
+#[path = "support/https.rs"]
+#[expect(dead_code, reason = "shared with the tests of the stack, which need more of it")]
+mod https;
 #[path = "support/openssl.rs"]
 mod openssl;
 #[path = "support/process.rs"]
 mod process;
 
-use std::path::Path;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -15,31 +20,58 @@ use certctl_pki::{Certificate, Timestamp};
 use certctl_testkit::https::{Authority, Purpose};
 use certctl_testkit::wait;
 use certctl_wire::QuickstartSummary;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, getpgid, kill_process};
+use serde_json::json;
 
+use https::{As, Https};
 use openssl::{Fetched, fetch, verify};
 use process::{Process, shipped};
 
 const SERVED_WITHIN: Duration = Duration::from_secs(120);
 /// Ruled; a certificate of ten minutes is renewed in the middle of its life.
 const RENEWED_WITHIN: Duration = Duration::from_secs(8 * 60);
+/// Long enough to be deployed and verified.
+const SHORT_SECONDS: u64 = 30;
 
 /// A quickstart that holds after its summary.
 struct Quickstart {
     process: Process,
     summary: QuickstartSummary,
+    home: Home,
+}
+
+/// Where quickstarts are run: the program, and a directory that goes with the test.
+struct Home {
+    program: PathBuf,
     directory: tempfile::TempDir,
 }
 
-impl Quickstart {
+impl Home {
     /// `None` (noted as skipped) without the program.
-    async fn start() -> Option<Self> {
+    fn new() -> Option<Self> {
         let program = shipped("certctl")?;
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let data = directory.path().join("data").display().to_string();
-        let args = ["quickstart", "--once", "--hold", "900", "--port", "0", "--data-dir", &data];
-        let home = ("HOME".to_owned(), directory.path().display().to_string());
-        let mut process = Process::start(&program, &args, &[home], &directory.path().join("quickstart.log"));
+        Some(Self { program, directory: tempfile::tempdir().expect("a temporary directory") })
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.path().join("data")
+    }
+
+    /// Starts `certctl quickstart` on the one data directory, with a log of its own.
+    fn run(&self, name: &str, args: &[&str]) -> Process {
+        let data = self.data().display().to_string();
+        let args = [&["quickstart", "--data-dir", &data], args].concat();
+        let home = ("HOME".to_owned(), self.path().display().to_string());
+        Process::start(&self.program, &args, &[home], &self.path().join(name))
+    }
+
+    /// Starts one and waits until it has proved its certificate.
+    async fn start(self, name: &str) -> Quickstart {
+        let mut process = self.run(name, &["--once", "--hold", "900", "--port", "0"]);
         let summary = wait::until("the summary of a quickstart", SERVED_WITHIN, async || {
             let text = process.output();
             if !text.ends_with('\n') {
@@ -49,7 +81,17 @@ impl Quickstart {
             Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{}", process.log())))
         })
         .await;
-        Some(Self { process, summary, directory })
+        Quickstart { process, summary, home: self }
+    }
+}
+
+impl Quickstart {
+    async fn start() -> Option<Self> {
+        Some(Home::new()?.start("quickstart.log").await)
+    }
+
+    fn path(&self) -> &Path {
+        self.home.path()
     }
 
     fn ca(&self) -> Certificate {
@@ -61,17 +103,47 @@ impl Quickstart {
     }
 
     /// Ctrl-C; looks at how it ends.
-    async fn interrupt(mut self) {
-        let children = children(self.process.id());
-        assert!(children.len() >= 3, "{children:?}");
+    async fn interrupt(mut self) -> Home {
+        let children = self.children();
         let began = Instant::now();
         self.process.signal(Signal::INT);
         let ended = self.process.end("a quickstart that was interrupted", Duration::from_secs(10)).await;
         assert_eq!(ended.code(), Some(0), "{}", self.process.log());
         assert!(began.elapsed() <= Duration::from_secs(5), "{:?}", began.elapsed());
-        for (id, command) in children {
-            assert!(!is_alive(id, &command), "process {id} ({command}) was left");
+        assert_gone(&children);
+        self.home
+    }
+
+    /// Its processes, by name. Each lives, and leads a group of its own.
+    fn children(&self) -> Vec<(String, Pid)> {
+        let log = self.process.log();
+        let told = log.lines().find_map(|line| line.trim().strip_prefix("processes ")).expect("its processes");
+        let children: Vec<(String, Pid)> = told
+            .split(", ")
+            .map(|one| {
+                let (name, pid) = one.split_once(' ').expect("a name and a number");
+                (name.to_owned(), pid.parse().ok().and_then(Pid::from_raw).expect("a process id"))
+            })
+            .collect();
+        assert_eq!(children.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["server", "agent", "endpoint"]);
+        for (name, pid) in &children {
+            assert!(is_alive(*pid), "the {name}, process {pid:?}, does not live");
+            assert_ne!(pid.as_raw_nonzero().get().unsigned_abs(), self.process.id());
         }
+        children
+    }
+
+    /// Runs `certctl` with the context that quickstart has written.
+    fn certctl(&self, args: &[&str]) -> String {
+        let output = Command::new(&self.home.program)
+            .args(args)
+            .env_clear()
+            .env("HOME", self.path())
+            .env("CERTCTL_CONFIG", self.home.data().join("cli.toml"))
+            .output()
+            .expect("certctl runs");
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 
@@ -85,16 +157,16 @@ async fn a_certificate_is_issued_served_and_renewed() {
     assert_eq!(leaf.fingerprint_sha256(), summary.served.fingerprint_sha256);
     assert_eq!(leaf.serial().to_hex(), summary.serial);
     assert_eq!(summary.served.server_name, "quickstart.localhost");
-    let children = children(quickstart.process.id());
-    assert!(children.len() >= 3, "server, agent and endpoint are processes of their own: {children:?}");
-    verify(quickstart.directory.path(), &quickstart.ca(), &first.chain).expect("the chain is good");
+    // Server, agent and endpoint live beside it.
+    quickstart.children();
+    verify(quickstart.path(), &quickstart.ca(), &first.chain).expect("the chain is good");
 
     let second = wait::until("a second serial is served", RENEWED_WITHIN, async || {
         let now = quickstart.served();
         (now.leaf().serial() != leaf.serial()).then_some(now)
     })
     .await;
-    verify(quickstart.directory.path(), &quickstart.ca(), &second.chain).expect("the renewed chain is good");
+    verify(quickstart.path(), &quickstart.ca(), &second.chain).expect("the renewed chain is good");
     assert!(second.leaf().not_after() > leaf.not_after());
     quickstart.interrupt().await;
 }
@@ -103,14 +175,16 @@ async fn a_certificate_is_issued_served_and_renewed() {
 async fn the_printed_commands_run_as_printed_and_ctrl_c_ends_everything() {
     let Some(quickstart) = Quickstart::start().await else { return };
     let log = quickstart.process.log();
-    let commands: Vec<&str> = log.lines().map(str::trim).filter(|line| line.starts_with("CERTCTL_CONFIG=")).collect();
+    let after = log.split_once("Try:").map(|(_, after)| after).expect("what to try next");
+    assert!(log.contains(&quickstart.summary.server) && log.contains(&quickstart.summary.served.endpoint), "{log}");
+    let commands: Vec<&str> = after.lines().map(str::trim).filter(|line| line.starts_with("CERTCTL_CONFIG=")).collect();
     assert_eq!(commands.len(), 3, "{log}");
     for command in commands {
         let shell = Command::new("/bin/sh")
             .args(["-c", command])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
-            .env("HOME", quickstart.directory.path())
+            .env("HOME", quickstart.path())
             .current_dir("/")
             .output()
             .expect("a shell");
@@ -126,7 +200,7 @@ async fn the_printed_commands_run_as_printed_and_ctrl_c_ends_everything() {
 async fn a_tampered_an_expired_and_a_foreign_leaf_are_refused_by_openssl_and_by_us() {
     let Some(quickstart) = Quickstart::start().await else { return };
     let (ca, served) = (quickstart.ca(), quickstart.served());
-    let directory = quickstart.directory.path();
+    let directory = quickstart.path();
     let now = now();
     let check = |leaf: &Certificate, at: Timestamp| {
         validate(leaf, &served.chain[1..], std::slice::from_ref(&ca), at, ExtendedKeyUsage::ServerAuth)
@@ -154,29 +228,202 @@ async fn a_tampered_an_expired_and_a_foreign_leaf_are_refused_by_openssl_and_by_
     quickstart.interrupt().await;
 }
 
-/// Processes whose parent is this one, each with its command line.
-fn children(parent: u32) -> Vec<(u32, String)> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
-        let Ok(status) = std::fs::read_to_string(entry.path().join("status")) else { continue };
-        let of = status.lines().find_map(|line| line.strip_prefix("PPid:")).map(str::trim);
-        if of == Some(parent.to_string().as_str()) {
-            found.push((id, command(&entry.path())));
-        }
+#[tokio::test]
+async fn every_step_is_told_with_its_time_and_the_key_is_not() {
+    let Some(quickstart) = Quickstart::start().await else { return };
+    let data = quickstart.home.data();
+    let log = quickstart.process.log();
+    let mut rest = log.as_str();
+    for step in ['①', '②', '③', '④', '⑤', '⑥'] {
+        let at = rest.find(step).unwrap_or_else(|| panic!("{step} is missing or out of order: {log}"));
+        rest = &rest[at..];
+        let line = rest.lines().next().unwrap_or_default();
+        assert!(line.ends_with(" ms)"), "{line}");
     }
-    found
+    let mode = |name: &str| std::fs::metadata(data.join(name)).expect(name).permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("admin.key"), mode("cli.toml")), (0o700, 0o600, 0o600));
+    for name in ["server", "agent", "demo", "logs", "ca.pem", "ports.toml"] {
+        assert!(data.join(name).exists(), "{name}");
+    }
+    let key = std::fs::read_to_string(data.join("admin.key")).expect("the administrator's key");
+    let key = key.trim();
+    assert!(key.len() > 20, "{key}");
+    for told in [log, quickstart.process.output()] {
+        assert!(!told.contains(key), "the administrator's key was printed");
+    }
+    for name in ["server.log", "agent.log", "endpoint.log"] {
+        let log = std::fs::read_to_string(data.join("logs").join(name)).expect(name);
+        assert!(!log.contains(key), "{name} holds the administrator's key");
+    }
+    quickstart.interrupt().await;
 }
 
-/// A number may meanwhile be that of another process.
-fn is_alive(id: u32, was: &str) -> bool {
-    command(Path::new(&format!("/proc/{id}"))) == was
+#[tokio::test]
+async fn a_child_that_dies_ends_everything_with_its_last_words() {
+    for name in ["server", "agent", "endpoint"] {
+        let Some(mut quickstart) = Quickstart::start().await else { return };
+        let children = quickstart.children();
+        let (_, pid) = children.iter().find(|(child, _)| child == name).expect(name);
+        kill_process(*pid, Signal::KILL).expect("a child can be killed");
+        let ended = quickstart.process.end("a quickstart whose child has died", Duration::from_secs(10)).await;
+        let said = quickstart.process.log();
+        assert_eq!(ended.code(), Some(1), "{said}");
+        assert!(said.contains(&format!("the {name} ended: signal: 9")), "{said}");
+        let log = quickstart.home.data().join("logs").join(format!("{name}.log"));
+        assert!(said.contains(&format!("the last lines of {}:", log.display())), "{said}");
+        // The others ended later than this one, whose log is complete.
+        let log = std::fs::read_to_string(log).expect("a log");
+        let last = log.lines().last().unwrap_or_else(|| panic!("the log of the {name} is empty"));
+        assert!(said.contains(last), "{last:?} is not in {said}");
+        let text = quickstart.process.output();
+        let failure: serde_json::Value = serde_json::from_str(text.lines().last().expect("a line")).expect("JSON");
+        assert_eq!((failure["ok"].as_bool(), failure["error"]["code"].as_str()), (Some(false), Some("process_ended")));
+        assert_gone(&children);
+    }
 }
 
-fn command(process: &Path) -> String {
-    std::fs::read(process.join("cmdline"))
-        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
-        .unwrap_or_default()
+#[tokio::test]
+async fn a_second_start_goes_on_with_what_the_first_one_made() {
+    let Some(quickstart) = Quickstart::start().await else { return };
+    let first = quickstart.summary.clone();
+    let leaf = quickstart.served().leaf().clone();
+    let ports = std::fs::read_to_string(quickstart.home.data().join("ports.toml")).expect("ports.toml");
+    let home = quickstart.interrupt().await;
+
+    let quickstart = home.start("again.log").await;
+    let second = &quickstart.summary;
+    assert_eq!(second.server, first.server);
+    assert_eq!(second.served.endpoint, first.served.endpoint);
+    assert_eq!(second.agent_id, first.agent_id);
+    assert_eq!(second.certificate_id, first.certificate_id);
+    assert_eq!((&second.version_id, &second.serial), (&first.version_id, &first.serial), "it was good still");
+    assert_eq!(quickstart.served().leaf().der(), leaf.der());
+    assert_eq!(std::fs::read_to_string(quickstart.home.data().join("ports.toml")).expect("ports.toml"), ports);
+    let said = quickstart.process.log();
+    assert!(!said.contains("issued again") && !said.contains("past its time"), "nothing had expired: {said}");
+    for kind in ["agent", "target", "cert"] {
+        let list: serde_json::Value =
+            serde_json::from_str(&quickstart.certctl(&[kind, "list", "-o", "json"])).expect("JSON");
+        let rows = list.as_array().or_else(|| list["data"].as_array()).unwrap_or_else(|| panic!("{list}"));
+        assert_eq!(rows.len(), 1, "one {kind} after two starts: {list}");
+    }
+    quickstart.interrupt().await;
+}
+
+#[tokio::test]
+async fn what_expired_meanwhile_is_issued_again_and_named() {
+    let Some(quickstart) = Quickstart::start().await else { return };
+    // The profile is found and kept by later steps, so the next version lives as long as this says.
+    let admin = Admin::of(&quickstart);
+    admin.send("PATCH", "profiles/quickstart", json!({ "max_ttl_seconds": SHORT_SECONDS })).await;
+    admin.send("POST", "certificates/quickstart/renew", json!({})).await;
+    let first = quickstart.summary.serial.clone();
+    let short = wait::until("a short-lived certificate is served", SERVED_WITHIN, async || {
+        let now = quickstart.served();
+        (now.leaf().serial().to_hex() != first).then(|| now.leaf().clone())
+    })
+    .await;
+    let home = quickstart.interrupt().await;
+
+    // As if the computer had been off for a quarter of a year.
+    let stranger = Authority::new().issue(Purpose::Server, &["localhost"], true);
+    let tls = home.data().join("server/tls");
+    std::fs::write(tls.join("tls.crt"), &stranger.certificate_pem).expect("a certificate of the past");
+    std::fs::write(tls.join("tls.key"), &stranger.key_pem).expect("its key");
+    wait::until("the certificate expires", Duration::from_secs(2 * SHORT_SECONDS), async || {
+        (now() > short.not_after()).then_some(())
+    })
+    .await;
+
+    let quickstart = home.start("again.log").await;
+    let said = quickstart.process.log();
+    assert!(said.contains("the certificate had expired meanwhile; it was issued again"), "{said}");
+    assert!(said.contains("the listener's certificate was past its time"), "{said}");
+    let served = quickstart.served();
+    assert_ne!(served.leaf().serial(), short.serial());
+    assert_eq!(served.leaf().serial().to_hex(), quickstart.summary.serial);
+    verify(quickstart.path(), &quickstart.ca(), &served.chain).expect("the new chain is good");
+    quickstart.interrupt().await;
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_and_so_is_the_way_out() {
+    let Some(home) = Home::new() else { return };
+    let other = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+    let port = other.local_addr().expect("an address").port().to_string();
+    let mut process = home.run("taken.log", &["--once", "--port", &port]);
+    let ended = process.end("a quickstart without its port", Duration::from_secs(10)).await;
+    let said = process.log();
+    assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("port {port} ")) && said.contains("--port"), "{said}");
+    let failure: serde_json::Value = serde_json::from_str(&process.output()).expect("JSON");
+    assert_eq!((failure["ok"].as_bool(), failure["error"]["code"].as_str()), (Some(false), Some("port_taken")));
+}
+
+#[tokio::test]
+async fn a_second_quickstart_on_the_same_directory_is_refused() {
+    let Some(quickstart) = Quickstart::start().await else { return };
+    let mut second = quickstart.home.run("second.log", &["--once", "--port", "0"]);
+    let ended = second.end("a second quickstart", Duration::from_secs(10)).await;
+    let said = second.log();
+    assert_eq!(ended.code(), Some(1), "{said}");
+    assert!(said.contains("is in use by another quickstart") && said.contains("--data-dir"), "{said}");
+    assert_eq!(quickstart.served().leaf().fingerprint_sha256(), quickstart.summary.served.fingerprint_sha256);
+    quickstart.interrupt().await;
+}
+
+#[tokio::test]
+async fn an_executable_that_others_may_write_is_copied_first() {
+    let Some(mut home) = Home::new() else { return };
+    let loose = home.path().join("certctl");
+    std::fs::copy(&home.program, &loose).expect("a copy");
+    std::fs::set_permissions(&loose, std::fs::Permissions::from_mode(0o777)).expect("permissions");
+    home.program = loose;
+    let quickstart = home.start("quickstart.log").await;
+    let copy = quickstart.home.data().join("bin/certctl").canonicalize().expect("the copy");
+    assert_eq!(std::fs::metadata(&copy).expect("the copy").permissions().mode() & 0o777, 0o755);
+    let copy = copy.display().to_string();
+    let printed = format!(
+        "CERTCTL_CONFIG={}/cli.toml {copy} cert list",
+        quickstart.home.data().canonicalize().expect("a path").display()
+    );
+    assert!(quickstart.process.log().contains(&printed), "{printed}: {}", quickstart.process.log());
+    let policy = std::fs::read_to_string(quickstart.home.data().join("agent/policy.toml")).expect("the policy");
+    assert!(policy.contains(&format!("[\"{copy}\", \"demo-endpoint\", \"reload\"")), "{policy}");
+    quickstart.interrupt().await;
+}
+
+/// The administrator of a quickstart, over HTTPS.
+struct Admin {
+    https: Https,
+    key: String,
+}
+
+impl Admin {
+    fn of(quickstart: &Quickstart) -> Self {
+        let port = quickstart.summary.server.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let key = std::fs::read_to_string(quickstart.home.data().join("admin.key")).expect("the administrator's key");
+        let https = Https::new(port.expect("a port"), &quickstart.ca().to_pem(), None);
+        Self { https, key: key.trim().to_owned() }
+    }
+
+    async fn send(&self, method: &str, path: &str, body: serde_json::Value) {
+        let answer = self.https.send(As::Key(&self.key), method, &format!("/api/v1/{path}"), Some(&body)).await;
+        answer.ok(path);
+    }
+}
+
+/// Fails if one of these processes lives.
+#[track_caller]
+fn assert_gone(processes: &[(String, Pid)]) {
+    for (name, pid) in processes {
+        assert!(!is_alive(*pid), "the {name}, process {pid:?}, was left");
+    }
+}
+
+/// Whether there is a process of this number that leads its group. `/proc` may be closed to whoever runs the tests.
+fn is_alive(pid: Pid) -> bool {
+    getpgid(Some(pid)) == Ok(pid)
 }
 
 #[expect(clippy::disallowed_methods, reason = "what is served is valid in real time")]

@@ -72,7 +72,7 @@ pub enum Error {
     #[error("{0}")]
     Connector(#[from] ConnectorError),
     /// The database cannot be reached or is full; nothing was changed.
-    #[error("the database is not available; try again")]
+    #[error("{}", unavailable(.0))]
     Unavailable(#[source] DbError),
     /// A bug, or data that cannot be.
     #[error("internal error: {context}")]
@@ -111,9 +111,33 @@ impl Error {
         Self::Internal { context: context.into(), source: None }
     }
 
+    /// Whether there is no room left in the database: it takes a person to make some.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Unavailable(DbError::Full))
+    }
+
     /// A bug with its cause.
     pub fn bug(context: impl Into<String>, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Internal { context: context.into(), source: Some(Box::new(source)) }
+    }
+}
+
+/// Why the database did nothing, without where it is.
+fn unavailable(error: &DbError) -> String {
+    match error {
+        DbError::Connect { .. } => "the database cannot be reached; try again".to_owned(),
+        DbError::Unavailable { .. }
+        | DbError::Full
+        | DbError::Timeout { .. }
+        | DbError::Busy
+        | DbError::Closed
+        | DbError::Moved { .. }
+        | DbError::Unique { .. }
+        | DbError::Reference { .. }
+        | DbError::Refused { .. }
+        | DbError::Corrupt(_)
+        | DbError::Other(_) => error.to_string(),
     }
 }
 

@@ -59,7 +59,8 @@ async fn commit(group: &mut Group, writer: &Writer, units: &[&Unit], turn: impl 
                 Err(error) => error,
             }
         };
-        if error.is_of_the_unit() {
+        // Apart, every unit has its own outcome, and an error of all concerns the transaction itself.
+        if together && error.is_of_the_unit() {
             tracing::debug!(units = units.len(), %error, "a group did not go together");
             together = false;
         } else if !error.is_transient() || attempt >= ATTEMPTS_MAX {

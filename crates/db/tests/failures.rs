@@ -16,7 +16,7 @@ async fn a_full_file_refuses_writes_and_keeps_what_it_has() {
     db.commit(counting(1)).await.expect("there is room");
     let page: i64 = pages(&db).await;
     db.close().await;
-    config.max_pages = Some(u32::try_from(page).expect("few") + 4);
+    config.max_pages = Some(u32::try_from(page).expect("few") + 40);
     let db = Db::connect(&config).await.expect("opens");
     let mut full = None;
     for n in 0..200 {
@@ -32,11 +32,30 @@ async fn a_full_file_refuses_writes_and_keeps_what_it_has() {
     let error = full.expect("the file is limited");
     assert!(matches!(error, DbError::Full), "{error:?}");
     assert_eq!(counter(&db, "kept").await.expect("still read"), 1);
+    for _ in 0..3 {
+        let error = db.commit(counting_much()).await.expect_err("it stays full");
+        assert!(matches!(error, DbError::Full), "{error:?}");
+    }
+    // Room is made by another process, and the same connections go on.
+    let other = Db::connect(&DbConfig::new(config.url.clone())).await.expect("opens");
+    let txn = other.begin().await.expect("begun");
+    txn.connection().execute_unprepared("DELETE FROM counters WHERE name <> 'kept'").await.expect("deleted");
+    txn.commit().await.expect("committed");
+    other.close().await;
+    db.commit(counting_much()).await.expect("there is room");
     db.close().await;
     config.max_pages = None;
     let db = Db::connect(&config).await.expect("opens");
     db.commit(counting(1)).await.expect("there is room again");
     assert_eq!(counter(&db, "kept").await.expect("read"), 2);
+}
+
+fn counting_much() -> Unit {
+    let mut unit = Unit::new();
+    for row in 0..50 {
+        unit.count(format!("much {row} {}", "x".repeat(200)), 1);
+    }
+    unit
 }
 
 #[tokio::test]

@@ -202,7 +202,7 @@ impl IntoResponse for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let message = error.to_string();
+        let (message, full) = (error.to_string(), error.is_full());
         match error {
             Error::Missing { .. } => Self::new(StatusCode::NOT_FOUND, "not_found", message),
             Error::Denied(_) => Self::new(StatusCode::FORBIDDEN, "permission_denied", message),
@@ -225,7 +225,8 @@ impl From<Error> for Problem {
             Error::Connector(error) => Self::new(StatusCode::BAD_GATEWAY, error.class().as_str(), message),
             Error::Unavailable(source) => {
                 tracing::warn!(error = &source as &dyn StdError, "the database did not answer: {source}");
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", message).retry_after(1)
+                let (code, seconds) = if full { ("database_full", 60) } else { ("database_unavailable", 1) };
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, code, message).retry_after(seconds)
             }
             Error::Internal { .. } => Self::internal(&error),
         }

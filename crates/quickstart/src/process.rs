@@ -76,6 +76,14 @@ impl Processes {
         Ok(())
     }
 
+    /// Name and number of each that runs, for people.
+    pub(crate) fn told(&self) -> String {
+        let running = self.lock();
+        let pids =
+            running.iter().filter_map(|process| Some(format!("{} {}", process.name, process.pid?.as_raw_nonzero())));
+        pids.collect::<Vec<_>>().join(", ")
+    }
+
     /// Stops everything: the last started first, the first one (on which the others depend) when they are gone.
     pub(crate) async fn stop(&self) {
         let mut all: Vec<Process> = self.lock().drain(..).collect();

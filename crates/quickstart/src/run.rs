@@ -95,12 +95,13 @@ async fn take(args: &Quickstart, run: &Run) -> End {
 /// Addresses, and what to try next.
 fn tell(run: &Run, summary: &QuickstartSummary) {
     say(&format!(
-        "\n  server    {}\n  endpoint  https://{} (as {})\n  data      {}\n  logs      {}\n\nTry:",
+        "\n  server    {}\n  endpoint  https://{} (as {})\n  data      {}\n  logs      {}\n  processes {}\n\nTry:",
         summary.server,
         summary.served.endpoint,
         summary.served.server_name,
         run.layout.root().display(),
         run.layout.logs().display(),
+        run.processes.told(),
     ));
     for command in context::commands(&run.layout, &run.executable) {
         say(&format!("  {command}"));

@@ -29,10 +29,12 @@ pub(crate) async fn all(run: &Run) -> Result<(QuickstartSummary, Client), Failur
     let anonymous = server::start(run).await?;
     let client = admin::enter(run, &anonymous).await?;
     inventory::ensure(run, &client).await?;
+    // Before the agent is there, without which nothing is issued.
+    let earlier = serve::earlier(&client).await?;
     let agent_id = agent::start(run, &client).await?;
     target::ensure(run, &client, &agent_id).await?;
     endpoint::start(run).await?;
-    let proof = serve::prove(run, &client).await?;
+    let proof = serve::prove(run, &client, earlier.as_ref()).await?;
     let summary = QuickstartSummary {
         ok: true,
         server: context::server_url(run.ports),

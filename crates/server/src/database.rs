@@ -34,6 +34,7 @@ pub async fn connect_to_migrate(config: &DatabaseConfig) -> Result<Db, Diagnosed
 async fn connect_to(config: &DatabaseConfig, url: &DbUrl, application: &str) -> Result<Db, Diagnosed> {
     let mut wanted = DbConfig::new(url.clone());
     wanted.max_connections = config.connections_max;
+    wanted.max_pages = config.pages_max;
     wanted.application_name = application.to_owned();
     let give_up = Instant::now() + config.connect_timeout;
     let mut pause = FIRST_PAUSE;

@@ -14,6 +14,7 @@ use crate::args::{Args, Command, Migrate};
 use crate::config::{Config, Purpose, Refused};
 use crate::data_dir::DataDir;
 use crate::database::{self, Diagnosed};
+use crate::further::Further;
 use crate::{doctor, healthcheck, logging, serve, tls_init};
 
 /// Runs the server with these arguments, the first of which names the program, and returns when it has ended.
@@ -21,6 +22,11 @@ use crate::{doctor, healthcheck, logging, serve, tls_init};
 /// Exit codes: 0 done · 1 failed, with the reason on standard error · 2 usage · 3 no database (`--migrate-only`) · 20 finding
 /// (`doctor`).
 pub fn main_entry(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    main_entry_with(args, Further::default())
+}
+
+/// As [`main_entry`], with additions to what ships.
+pub fn main_entry_with(args: impl IntoIterator<Item = OsString>, further: Further) -> ExitCode {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
@@ -36,7 +42,7 @@ pub fn main_entry(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(dispatch(args));
+    let outcome = runtime.block_on(dispatch(args, further));
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     match outcome {
         Ok(code) => code,
@@ -51,7 +57,7 @@ pub fn main_entry(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-async fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
+async fn dispatch(args: Args, further: Further) -> anyhow::Result<ExitCode> {
     let load = |purpose| load(&args, purpose);
     match &args.command {
         Some(Command::Migrate(what)) => migrate(&load(Purpose::Migrate)?, what).await,
@@ -70,7 +76,13 @@ async fn dispatch(args: Args) -> anyhow::Result<ExitCode> {
             let outcome = migrate(&config, &Migrate::Up).await;
             outcome.map_err(|error| error.context(WhileMigrating))
         }
-        None => Box::pin(serve::run(load(Purpose::Serve)?)).await,
+        None => {
+            let mut config = load(Purpose::Serve)?;
+            if let Some(configure) = further.configure {
+                configure(&mut config);
+            }
+            Box::pin(serve::run(config, further.issuers)).await
+        }
     }
 }
 

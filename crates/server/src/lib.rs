@@ -10,6 +10,7 @@ pub mod database;
 mod doctor;
 mod engines;
 mod entry;
+mod further;
 mod healthcheck;
 pub mod listener;
 mod logging;
@@ -18,5 +19,6 @@ mod tls_init;
 mod version;
 mod world;
 
-pub use entry::main_entry;
+pub use entry::{main_entry, main_entry_with};
+pub use further::{Further, IssuerType};
 pub use version::VERSION;

@@ -16,6 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, ListenerConfig};
 use crate::data_dir::DataDir;
+use crate::further::IssuerType;
 use crate::listener::clients::AnyClient;
 use crate::listener::own::Own;
 use crate::listener::{Pair, Served, accept, reload, server_config};
@@ -25,13 +26,13 @@ use crate::{bootstrap, database, logging, version, world};
 ///
 /// # Errors
 /// The start failed; what went wrong names the setting and the remedy.
-pub(crate) async fn run(config: Config) -> anyhow::Result<ExitCode> {
+pub(crate) async fn run(config: Config, issuers: &'static [IssuerType]) -> anyhow::Result<ExitCode> {
     logging::start(config.log)?;
     harden();
     announce(&config);
     let mut stop = Stop::new()?;
     let server = tokio::select! {
-        server = Box::pin(Server::start(&config)) => server?,
+        server = Box::pin(Server::start(&config, issuers)) => server?,
         () = stop.asked() => {
             tracing::info!("stopped before the start was complete");
             return Ok(ExitCode::SUCCESS);
@@ -69,7 +70,7 @@ struct Group {
 impl Server {
     /// Everything in the order in which it depends on each other. The listener comes before background work, and says that
     /// it is not ready until that runs.
-    async fn start(config: &Config) -> anyhow::Result<Self> {
+    async fn start(config: &Config, issuers: &'static [IssuerType]) -> anyhow::Result<Self> {
         let data_dir = match config.database.is_sqlite() {
             true => Some(DataDir::open(&config.data_dir)?),
             false => None,
@@ -77,7 +78,7 @@ impl Server {
         let listener = bind(&config.listener).await?;
         let encryption_key = bootstrap::key_of(config, data_dir.as_ref())?;
         let db = open_database(config).await?;
-        let (app, sealer) = world::application(config, &db, &encryption_key).await?;
+        let (app, sealer) = world::application(config, issuers, &db, &encryption_key).await?;
         let token_file = data_dir.as_ref().map(|dir| dir.join("bootstrap-token"));
         let bootstrap_token = match (&config.auth.bootstrap_token, &token_file) {
             (Some(token), _) => Some(token.clone()),

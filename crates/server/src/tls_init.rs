@@ -24,7 +24,7 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<ExitCode> {
     let key = bootstrap::key_of(&config, data_dir.as_ref())?;
     let db = database::connect(&config.database).await?;
     database::migrate(&config.database, &db, SystemClock.now()).await?;
-    let (app, _) = world::application(&config, &db, &key).await?;
+    let (app, _) = world::application(&config, &[], &db, &key).await?;
     let own = match &config.listener.tls {
         Some(paths) => Own::at(paths.clone(), &config.listener.tls_names),
         None => Own::in_data_dir(&config.data_dir, &config.listener.tls_names),

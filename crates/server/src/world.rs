@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::engines::Engines;
+use crate::further::IssuerType;
 use crate::version::VERSION;
 
 /// The application over this database, with all that every installation has.
@@ -27,6 +28,7 @@ use crate::version::VERSION;
 /// The encryption key is not the one that the database was sealed with, or the database does not answer.
 pub(crate) async fn application(
     config: &Config,
+    issuers: &'static [IssuerType],
     db: &Db,
     encryption_key: &SecretString,
 ) -> anyhow::Result<(App, Sealer)> {
@@ -37,9 +39,9 @@ pub(crate) async fn application(
     let sealer = sealer.context("CERTCTL_CONFIG_ENCRYPTION_KEY")?;
     let world = World {
         db: db.clone(),
-        engines: Arc::new(Engines::new(Arc::clone(&clock))),
+        engines: Arc::new(Engines::new(Arc::clone(&clock), issuers)),
         seal: Arc::new(sealer.clone()),
-        catalogue: catalogue(),
+        catalogue: catalogue(issuers),
         ids,
         clock,
         randomness,
@@ -136,14 +138,16 @@ pub(crate) async fn client_authorities(app: &App, issuer: &IssuerId) -> anyhow::
 }
 
 /// The connectors of this build.
-fn catalogue() -> Catalogue {
+fn catalogue(issuers: &[IssuerType]) -> Catalogue {
     let targets = certctl_targets::schemas().iter().copied().copied().collect();
-    Catalogue { issuers: certctl_issuers::schemas().to_vec(), targets }
+    let further = issuers.iter().map(|kind| kind.schema);
+    Catalogue { issuers: certctl_issuers::schemas().iter().copied().chain(further).collect(), targets }
 }
 
 fn settings(config: &Config) -> Settings {
     Settings {
         worker: worker(),
+        lease: config.scheduler.lease,
         csr_timeout: config.scheduler.awaiting_csr,
         approval_timeout: config.scheduler.awaiting_approval,
         concurrency: config.scheduler.concurrency,

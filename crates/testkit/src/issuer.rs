@@ -1,6 +1,8 @@
-//! An outside issuer that answers after a number of polls.
+//! An outside issuer that answers after a number of polls. Its CA and its orders may be kept in a directory, so that they
+//! outlive the process that asks it.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +13,8 @@ use certctl_connector::{
 };
 use certctl_pki::build::{IssuerRef, Kind, Template, Validity};
 use certctl_pki::name::Subject;
-use certctl_pki::{Certificate, ExtendedKeyUsage, KeyAlgorithm, KeyKind, PrivateKey, San, Serial, Timestamp};
+use certctl_pki::{Certificate, Csr, ExtendedKeyUsage, KeyAlgorithm, KeyKind, PrivateKey, San, Serial, Timestamp};
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 /// The issuer.
@@ -21,13 +24,14 @@ pub struct SlowIssuer {
     polls_needed: u32,
     orders: Mutex<HashMap<String, Order>>,
     failing: Mutex<Option<ErrorClass>>,
-    serial: Mutex<u64>,
     held: watch::Sender<bool>,
     extra: Mutex<Vec<San>>,
+    directory: Option<PathBuf>,
 }
 
 struct Order {
     request: IssueRequest,
+    number: u64,
     polls: u32,
     placed: u32,
 }
@@ -60,10 +64,33 @@ impl SlowIssuer {
             polls_needed,
             orders: Mutex::default(),
             failing: Mutex::default(),
-            serial: Mutex::new(1),
             held: watch::Sender::new(false),
             extra: Mutex::default(),
+            directory: None,
         }
+    }
+
+    /// The issuer that is kept in a directory, made there the first time.
+    ///
+    /// # Panics
+    /// When the directory cannot be read or written, or holds something else.
+    #[must_use]
+    pub fn kept(directory: &Path, polls_needed: u32, now: Timestamp) -> Self {
+        let (key, ca) = (directory.join("key.pem"), directory.join("ca.pem"));
+        let mut this = Self::new(polls_needed, now);
+        this.directory = Some(directory.to_owned());
+        if ca.exists() {
+            let read = |path: &Path| std::fs::read_to_string(path).expect("a file of the issuer");
+            this.key = PrivateKey::from_pem(&read(&key)).expect("a key");
+            let ca = Certificate::parse_pem(&read(&ca)).expect("a certificate");
+            this.ca = IssuerRef::new(ca).expect("a CA");
+            this.orders = Mutex::new(Kept::read(directory).into_iter().map(Kept::opened).collect());
+        } else {
+            std::fs::create_dir_all(directory).expect("a directory");
+            std::fs::write(&key, this.key.to_pkcs8_pem().as_bytes()).expect("a file of the issuer");
+            std::fs::write(&ca, this.ca.certificate().to_pem()).expect("a file of the issuer");
+        }
+        this
     }
 
     /// Orders that reached it, each with how often it was placed.
@@ -99,11 +126,10 @@ impl SlowIssuer {
         }
     }
 
-    fn sign(&self, request: &IssueRequest) -> Certificate {
-        let mut next = self.serial.lock().unwrap_or_else(PoisonError::into_inner);
-        *next += 1;
+    /// An order has one serial, however often it is asked for.
+    fn sign(&self, Order { request, number, .. }: &Order) -> Certificate {
         let mut serial = [0x11; 20];
-        serial[12..].copy_from_slice(&next.to_be_bytes());
+        serial[12..].copy_from_slice(&number.to_be_bytes());
         let template = Template {
             kind: Kind::Leaf,
             serial: Serial::from_random(serial),
@@ -120,16 +146,16 @@ impl SlowIssuer {
         tbs.finish(&signature).expect("a leaf")
     }
 
+    /// Answers, and keeps what was asked before anybody hears of it.
     fn answer(&self, key: &str, order: &Order) -> Outcome {
+        if let Some(directory) = &self.directory {
+            Kept::of(key, order).write(directory);
+        }
         if order.polls < self.polls_needed {
             let order = OrderRef::new("Test", key).expect("a reference");
             return Outcome::Pending { order, poll_after: Duration::from_secs(5) };
         }
-        Outcome::Issued(Issued {
-            leaf: self.sign(&order.request),
-            chain: vec![self.ca.certificate().clone()],
-            order: None,
-        })
+        Outcome::Issued(Issued { leaf: self.sign(order), chain: vec![self.ca.certificate().clone()], order: None })
     }
 }
 
@@ -139,8 +165,10 @@ impl Issuer for SlowIssuer {
         self.let_go().await;
         self.failure()?;
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = orders.len() as u64 + 1;
         let order = orders.entry(cx.idempotency_key.clone()).or_insert_with(|| Order {
             request: request.clone(),
+            number,
             polls: 0,
             placed: 0,
         });
@@ -170,5 +198,77 @@ impl Issuer for SlowIssuer {
             honours_validity: true,
             must_staple: false,
         }
+    }
+}
+
+/// An order as it lies in the directory.
+pub struct Kept {
+    /// Its reference.
+    pub key: String,
+    /// How often it was placed.
+    pub placed: u32,
+    /// How often it was asked for.
+    pub polls: u32,
+    order: Value,
+}
+
+impl Kept {
+    /// All orders that were ever received by the issuer of this directory.
+    ///
+    /// # Panics
+    /// When the directory cannot be read.
+    #[must_use]
+    pub fn read(directory: &Path) -> Vec<Self> {
+        let entries = std::fs::read_dir(directory).expect("the issuer's directory");
+        let paths = entries.map(|entry| entry.expect("an entry").path());
+        let orders = paths.filter(|path| path.extension().is_some_and(|extension| extension == "order"));
+        orders.map(|path| Self::parse(&std::fs::read_to_string(path).expect("an order"))).collect()
+    }
+
+    fn parse(text: &str) -> Self {
+        let order: Value = serde_json::from_str(text).expect("an order");
+        let number = |name: &str| order[name].as_u64().and_then(|number| u32::try_from(number).ok()).expect("a number");
+        let (placed, polls) = (number("placed"), number("polls"));
+        Self { key: order["key"].as_str().expect("a reference").to_owned(), placed, polls, order }
+    }
+
+    fn of(key: &str, Order { request, number, polls, placed }: &Order) -> Self {
+        let order = json!({
+            "key": key,
+            "number": number,
+            "polls": polls,
+            "placed": placed,
+            "csr": request.csr.to_pem(),
+            "common_name": request.common_name,
+            "sans": request.sans.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "not_before": request.not_before.unix_micros(),
+            "not_after": request.not_after.unix_micros(),
+        });
+        Self { key: key.to_owned(), placed: *placed, polls: *polls, order }
+    }
+
+    fn opened(self) -> (String, Order) {
+        let text = |name: &str| self.order[name].as_str().expect("a text");
+        let time = |name: &str| Timestamp::from_unix_micros(self.order[name].as_i64().expect("a time"));
+        let sans = self.order["sans"].as_array().expect("names").iter();
+        let request = IssueRequest {
+            csr: Csr::parse_pem(text("csr")).expect("a request"),
+            common_name: text("common_name").to_owned(),
+            sans: sans.map(|san| San::parse(san.as_str().expect("a text")).expect("a name")).collect(),
+            extended_key_usages: vec![ExtendedKeyUsage::ServerAuth],
+            not_before: time("not_before"),
+            not_after: time("not_after"),
+            must_staple: false,
+        };
+        let number = self.order["number"].as_u64().expect("a number");
+        let order = Order { request, number, polls: self.polls, placed: self.placed };
+        (self.key, order)
+    }
+
+    /// Whole or not at all: the process may be killed meanwhile.
+    fn write(&self, directory: &Path) {
+        let staged = directory.join(format!("{}.new", self.key));
+        std::fs::write(&staged, self.order.to_string()).expect("an order can be written");
+        std::fs::rename(&staged, directory.join(format!("{}.order", self.key))).expect("an order can be kept");
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use certctl_db::Backend;
+use certctl_testkit::https::{Authority, Purpose};
 
 use crate::support::database::assert_unchanged;
 use crate::support::server::{Setup, TestServer};
@@ -58,4 +59,17 @@ async fn a_database_that_is_down_is_named_and_its_password_is_not() {
     assert_eq!(ended.code(), Some(3), "{}", migration.log());
     assert!(migration.log().contains("127.0.0.1"), "{}", migration.log());
     assert!(!migration.log().contains("tell-nobody"), "{}", migration.log());
+
+    let pair = Authority::new().issue(Purpose::Server, &["localhost"], false);
+    let (certificate, key) = (setup.path().join("tls.crt"), setup.path().join("tls.key"));
+    std::fs::write(&certificate, pair.certificate_pem).expect("a certificate");
+    std::fs::write(&key, pair.key_pem).expect("a key");
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).expect("permissions");
+    let (certificate, key) = (certificate.display().to_string(), key.display().to_string());
+    let tls = [("CERTCTL_SERVER_TLS_CERT_PATH", certificate.as_str()), ("CERTCTL_SERVER_TLS_KEY_PATH", &key)];
+    let mut server = setup.run(&[], "down-server.log", &[&more[..], &tls].concat());
+    let ended = server.end("a server without a database", SOON).await;
+    assert_eq!(ended.code(), Some(1), "{}", server.log());
+    assert!(server.log().contains("postgres://certctl@127.0.0.1:1/certctl"), "{}", server.log());
+    assert!(!server.log().contains("tell-nobody"), "{}", server.log());
 }

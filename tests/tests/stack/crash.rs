@@ -1,24 +1,29 @@
 //! The server is killed at every step of an issuance while clients ask for certificates. What they received is on record
-//! afterwards, no serial was used twice, and nothing is left half-way.
+//! afterwards, no serial was used twice, nothing is left half-way, and an issuer outside has one order.
 
 use std::collections::BTreeSet;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use certctl_app::issue::Step;
 use certctl_db::Backend;
+use certctl_testkit::issuer::Kept;
 use certctl_testkit::wait;
 use futures::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::https::As;
-use crate::support::process::with_failpoints;
 use crate::support::server::{Setup, TestServer, certificate_with_csr};
 
+/// The server with failpoints, an issuer outside, and leases that are over sooner.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_certctl-test-server");
 /// Clients that ask at the same time, each for two certificates, one after the other.
 const CLIENTS: usize = 4;
 /// The step is passed this often before the kill, so that something was received.
 const NTH: usize = 4;
+/// How often the issuer outside is asked before it answers.
+const POLLS: u32 = 2;
 /// Longer than the lease of a job whose worker died, and than it takes until a reservation without work is nobody's.
 const SETTLED_WITHIN: Duration = Duration::from_secs(300);
 
@@ -38,21 +43,22 @@ mod postgres {
 
 async fn killed_at_every_step(backend: Backend) {
     // All at once: each waits most of its time for the lease of the dead.
-    join_all(Step::ALL.into_iter().filter(|step| is_of_a_local_ca(*step)).map(|step| killed_at(backend, step))).await;
-}
-
-/// An issuer outside has steps of its own; no such issuer is part of the program, so its kills are among those of the
-/// application, with the test issuer.
-fn is_of_a_local_ca(step: Step) -> bool {
-    match step {
-        Step::Judged | Step::Built | Step::Reserved | Step::Signed | Step::Committed => true,
-        Step::Ordered | Step::OrderRecorded => false,
-    }
+    join_all(Step::ALL.into_iter().map(|step| async move {
+        match step {
+            Step::Judged | Step::Built | Step::Reserved | Step::Signed | Step::Committed => {
+                killed_at(backend, step).await;
+            }
+            // Steps of an issuer outside. Nobody knows what the order is called yet, so it is placed once more under the
+            // same key; or its name is on record, and it is only asked for.
+            Step::Ordered => killed_with_an_order(backend, step, 2).await,
+            Step::OrderRecorded => killed_with_an_order(backend, step, 1).await,
+        }
+    }))
+    .await;
 }
 
 async fn killed_at(backend: Backend, step: Step) {
-    let Some(program) = with_failpoints("certctl-server") else { return };
-    let Some(setup) = Setup::of(program, backend).await else { return };
+    let Some(setup) = Setup::of(PathBuf::from(PROGRAM), backend).await else { return };
     let mut server = Box::pin(setup.start()).await;
     let fault = format!("{}@{NTH}", step.as_str());
     server.restart(&[("CERTCTL_FAULT", &fault)]).await;
@@ -63,13 +69,7 @@ async fn killed_at(backend: Backend, step: Step) {
 
     server.restart(&[]).await;
     let database = &server.database;
-    wait::until(&format!("{step:?}: all is settled"), SETTLED_WITHIN, async || {
-        let open = database.count("jobs WHERE completed_at IS NULL").await;
-        let reserved = database.count("certificate_versions WHERE state = 'reserved'").await;
-        (open == 0 && reserved == 0).then_some(())
-    })
-    .await;
-
+    settled(&server, step).await;
     let issued = format!("SELECT {} FROM certificate_versions WHERE state = 'issued'", database.hex("serial"));
     let issued = database.texts(&issued).await;
     let different: BTreeSet<&String> = issued.iter().collect();
@@ -91,6 +91,53 @@ async fn killed_at(backend: Backend, step: Step) {
     assert!(asked >= received.len() as u64);
     let audited = database.count("audit_events WHERE action = 'certificate_issued'").await;
     assert_eq!(audited, asked, "{step:?}: an issuance without its audit event");
+}
+
+/// The order lies at an issuer outside when the process dies; what it knows is not in that process.
+async fn killed_with_an_order(backend: Backend, step: Step, placed: u32) {
+    let Some(setup) = Setup::of(PathBuf::from(PROGRAM), backend).await else { return };
+    let mut server = Box::pin(setup.start()).await;
+    let orders = server.setup.path().join("orders");
+    let config = json!({ "directory": orders, "polls": POLLS });
+    server.made("issuers", &json!({ "id": "iss-slow", "name": "slow", "type": "Slow", "config": config })).await;
+    server.restart(&[("CERTCTL_FAULT", step.as_str())]).await;
+
+    let mut body = certificate_with_csr("slow.example");
+    body["issuer_id"] = "iss-slow".into();
+    let body = body.to_string().into_bytes();
+    let path = "/api/v1/certificates?issue=true";
+    // Whether it is answered before the process dies is of no interest.
+    let _ = server.https.try_send(As::Key(&server.admin), "POST", path, &[], Some(body)).await;
+    let killed = server.process().end(step.as_str(), Duration::from_secs(60)).await;
+    assert_eq!(killed.signal(), Some(9), "the server did not pass {step:?}: {killed}");
+    let received = Kept::read(&orders);
+    assert_eq!(received.len(), 1, "{step:?}: the issuer has the order when the server dies");
+    assert_eq!((received[0].placed, received[0].polls), (1, 0));
+
+    server.restart(&[]).await;
+    settled(&server, step).await;
+    let received = Kept::read(&orders);
+    assert_eq!(received.len(), 1, "{step:?}: one order at the issuer");
+    assert_eq!(received[0].placed, placed, "{step:?}: how often it was placed");
+    assert!(received[0].polls >= POLLS, "{step:?}: {} polls", received[0].polls);
+    let database = &server.database;
+    let versions = database.texts("SELECT state FROM certificate_versions WHERE purpose = 'leaf'").await;
+    assert_eq!(versions, ["issued"], "{step:?}");
+    assert_eq!(
+        database.texts("SELECT order_ref FROM certificate_versions WHERE purpose = 'leaf'").await,
+        [received[0].key.clone()]
+    );
+    assert_eq!(database.texts("SELECT state FROM jobs").await, ["succeeded"], "{step:?}");
+    assert_eq!(database.count("audit_events WHERE action = 'certificate_issued'").await, 1, "{step:?}");
+}
+
+async fn settled(server: &TestServer, step: Step) {
+    wait::until(&format!("{step:?}: all is settled"), SETTLED_WITHIN, async || {
+        let open = server.database.count("jobs WHERE completed_at IS NULL").await;
+        let reserved = server.database.count("certificate_versions WHERE state = 'reserved'").await;
+        (open == 0 && reserved == 0).then_some(())
+    })
+    .await;
 }
 
 /// Asks until the server is gone; returns the certificates that arrived.

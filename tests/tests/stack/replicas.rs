@@ -2,6 +2,7 @@
 //! cannot complete what it lost.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use certctl_db::Backend;
@@ -10,7 +11,7 @@ use futures::future::join_all;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::support::process::Process;
+use crate::support::process::{Process, shipped};
 use crate::support::server::{Setup, TestServer, certificate, csr};
 
 /// Longer than a lease, and than it takes until a reservation without work is nobody's.
@@ -18,7 +19,8 @@ const SETTLED: Duration = Duration::from_secs(300);
 
 #[tokio::test]
 async fn two_servers_execute_each_of_500_jobs_once() {
-    let Some((server, _second)) = two_servers("16").await else { return };
+    let Some(program) = shipped("certctl-server") else { return };
+    let Some((server, _second)) = two_servers(program, "16").await else { return };
     ask(&server, 500).await;
     wait::until("500 jobs end", Duration::from_secs(240), async || {
         (server.database.count("jobs WHERE completed_at IS NULL").await == 0).then_some(())
@@ -33,7 +35,9 @@ async fn two_servers_execute_each_of_500_jobs_once() {
 
 #[tokio::test]
 async fn a_server_stopped_past_its_lease_cannot_complete_what_it_lost() {
-    let Some((mut server, mut second)) = two_servers("1").await else { return };
+    // The same server, but for leases that are over sooner.
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_certctl-test-server"));
+    let Some((mut server, mut second)) = two_servers(program, "1").await else { return };
     // The one that answers the requests must live; the other one is stopped while it holds a job.
     tokio::join!(ask(&server, 150), stopped_while_it_holds_a_job(&server, &second));
     wait::until("the first server ends all jobs and gives up what the second one left", SETTLED, async || {
@@ -59,8 +63,8 @@ async fn a_server_stopped_past_its_lease_cannot_complete_what_it_lost() {
 }
 
 /// A furnished server, and another process on the same database.
-async fn two_servers(concurrency: &str) -> Option<(TestServer, Process)> {
-    let setup = Setup::new(Backend::Postgres).await?.env("CERTCTL_RENEWAL_CONCURRENCY", concurrency);
+async fn two_servers(program: PathBuf, concurrency: &str) -> Option<(TestServer, Process)> {
+    let setup = Setup::of(program, Backend::Postgres).await?.env("CERTCTL_RENEWAL_CONCURRENCY", concurrency);
     let setup =
         setup.env("CERTCTL_SCHEDULER_JOB_CLAIM_LIMIT", "20").env("CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL", "1s");
     let server = Box::pin(setup.start()).await;

@@ -101,6 +101,16 @@ impl Answer {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
+    /// Whether it was done, or taken on.
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The sentence for people of a refusal.
+    pub(crate) fn message(&self) -> String {
+        self.json()["message"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// The word for programs of a refusal.
     pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
@@ -115,7 +125,7 @@ impl Answer {
     /// This answer, if it is what a success looks like.
     #[track_caller]
     pub(crate) fn ok(self, what: &str) -> Value {
-        assert!((200..300).contains(&self.status), "{what}: {} {}", self.status, self.text);
+        assert!(self.is_success(), "{what}: {} {}", self.status, self.text);
         if self.text.is_empty() { Value::Null } else { self.json() }
     }
 }

@@ -2,6 +2,10 @@
 
 pub(crate) mod agent;
 pub(crate) mod database;
+pub(crate) mod endpoint;
 pub(crate) mod https;
+#[expect(dead_code, reason = "other tests need more of it")]
+pub(crate) mod openssl;
 pub(crate) mod process;
+pub(crate) mod proxy;
 pub(crate) mod server;

@@ -27,6 +27,7 @@ pub(crate) struct Setup {
     port: u16,
     env: BTreeMap<String, String>,
     postgres: Option<TestDb>,
+    postgres_url: Option<String>,
 }
 
 /// A running server with an administrator.
@@ -67,11 +68,14 @@ impl Setup {
             ]
             .map(|(name, value)| (name.to_owned(), value)),
         );
+        let mut postgres_url = None;
         if let Some(database) = &postgres {
             let DbUrl::Postgres(url) = &database.config.url else { unreachable!("a PostgreSQL was asked for") };
             let tls = directory.path().join("tls");
+            let url = secrecy::ExposeSecret::expose_secret(url).to_owned();
+            postgres_url = Some(url.clone());
             for (name, value) in [
-                ("CERTCTL_DATABASE_URL", secrecy::ExposeSecret::expose_secret(url).to_owned()),
+                ("CERTCTL_DATABASE_URL", url),
                 ("CERTCTL_DATABASE_MAX_CONNS", "5".to_owned()),
                 ("CERTCTL_CONFIG_ENCRYPTION_KEY", "test-only-test-only-test-only-test".to_owned()),
                 ("CERTCTL_SERVER_TLS_CERT_PATH", tls.join("tls.crt").display().to_string()),
@@ -80,13 +84,42 @@ impl Setup {
                 env.insert(name.to_owned(), value);
             }
         }
-        Some(Self { program, directory, port, env, postgres })
+        Some(Self { program, directory, port, env, postgres, postgres_url })
     }
 
     /// Sets a variable.
     pub(crate) fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Its address.
+    pub(crate) fn url(&self) -> String {
+        format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The straight way to its PostgreSQL.
+    pub(crate) fn postgres_url(&self) -> &str {
+        self.postgres_url.as_deref().expect("it has a PostgreSQL")
+    }
+
+    /// Where its PostgreSQL listens, `host:port`.
+    pub(crate) fn postgres_address(&self) -> &str {
+        address_in(self.postgres_url())
+    }
+
+    /// Has the server reach its PostgreSQL by way of another port here; the test itself still goes straight to it.
+    pub(crate) fn through(self, port: u16) -> Self {
+        let url = self.postgres_url().replacen(self.postgres_address(), &format!("127.0.0.1:{port}"), 1);
+        self.env("CERTCTL_DATABASE_URL", url)
+    }
+
+    /// The database, from beside the server.
+    async fn database(&self) -> Database {
+        match &self.postgres_url {
+            None => Database::sqlite(&self.path().join("data/certctl.db")).await,
+            Some(url) => Database::postgres(url).await,
+        }
     }
 
     /// Its directory.
@@ -160,10 +193,7 @@ impl Setup {
         let ask = json!({ "token": BOOTSTRAP_TOKEN, "actor_name": "alice" });
         let minted = https.send(As::Stranger, "POST", "/api/v1/auth/bootstrap", Some(&ask)).await.ok("bootstrap");
         let admin = minted["key_value"].as_str().expect("a key").to_owned();
-        let database = match &self.postgres {
-            None => Database::sqlite(&self.path().join("data/certctl.db")).await,
-            Some(_) => Database::postgres(&self.env["CERTCTL_DATABASE_URL"]).await,
-        };
+        let database = self.database().await;
         let server = TestServer { setup: self, https, database, admin, process };
         server.furnish().await;
         server
@@ -207,6 +237,11 @@ impl TestServer {
     /// A client that presents a certificate.
     pub(crate) fn with_identity(&self, chain_pem: &str, key_pem: &str) -> Https {
         Https::new(self.setup.port, &self.setup.ca().expect("an anchor"), Some((chain_pem, key_pem)))
+    }
+
+    /// A client with connections of its own.
+    pub(crate) fn another(&self) -> Https {
+        self.setup.https().expect("a server that is ready has a certificate")
     }
 
     /// The running process.
@@ -253,6 +288,13 @@ pub(crate) fn certificate_with_csr(name: &str) -> Value {
     let mut body = certificate(name);
     body["csr_pem"] = csr(name).into();
     body
+}
+
+/// `host:port` of a URL that ends in a database.
+fn address_in(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split_once('/').map_or(rest, |(address, _)| address);
+    rest.rsplit_once('@').map_or(rest, |(_, address)| address)
 }
 
 fn free_port() -> u16 {

@@ -36,6 +36,8 @@ impl App {
             Some(version) => plan.version = version.clone(),
             None => certctl_store::versions::insert(&mut unit, &plan.version),
         }
+        // Whoever has lost the job neither orders nor asks for it.
+        lease::extend(&mut unit, lease, self.lease_until());
         self.commit(unit).await?;
         Step::Reserved.reached();
         let cx = Cx { budget: CALL_LIMIT, idempotency_key: plan.version.id.to_string(), now };

@@ -185,6 +185,8 @@ impl App {
     async fn issuance_own(&self, lease: &Lease, ask: Ask, mut unit: Unit) -> Result<Attempt, Failure> {
         let plan = Plan::make(self, ask, self.now())?;
         certctl_store::versions::insert(&mut unit, &plan.version);
+        // Whoever has lost the job reserves nothing for it.
+        lease::extend(&mut unit, lease, self.lease_until());
         self.commit(unit).await?;
         self.issuance_sign(&plan, lease, &Caller::system("issue"))
             .await

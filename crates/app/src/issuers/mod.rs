@@ -26,8 +26,8 @@ impl App {
     /// The schema of a type of issuer, by its name or an alias, or a refusal that lists those there are.
     fn issuer_schema(&self, kind: &str, refusals: &mut Refusals) -> Option<ConfigSchema> {
         let known = &self.catalogue().issuers;
-        let name = issuer::canonical_kind(kind);
-        let found = name.and_then(|name| known.iter().find(|schema| schema.connector == name)).copied();
+        let name = issuer::canonical_kind(kind).unwrap_or(kind);
+        let found = known.iter().find(|schema| schema.connector == name).copied();
         if found.is_none() {
             let names: Vec<&str> = known.iter().map(|schema| schema.connector).collect();
             let message =

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use certctl_client::{Class, Client, Query};
 use certctl_wire::{CertificateStatus, CertificateVersion, Deployment, Job, JobType, MappingState, Renew};
 
-use super::{NAME, SERVED_NAME, call_failed, endpoint};
+use super::{NAME, SERVED_NAME, call_failed, endpoint, found};
 use crate::failure::Failure;
 use crate::run::Run;
 use crate::say;
@@ -18,12 +18,22 @@ pub(super) struct Proof {
     pub(super) job_ids: Vec<String>,
 }
 
+/// The last version of an earlier start.
+pub(super) async fn earlier(client: &Client) -> Result<Option<CertificateVersion>, Failure> {
+    let page = client.certificate_versions(NAME, Query::new().per_page(50)).await;
+    let known = found(page).map_err(call_failed("issue", "the versions"))?;
+    Ok(known.and_then(|page| newest_first(page.data).into_iter().next()))
+}
+
 /// Requests the certificate unless a good one is served, and waits until a handshake has proved it: one of the agent's, and
-/// one of our own.
-pub(super) async fn prove(run: &Run, client: &Client) -> Result<Proof, Failure> {
+/// one of our own. Says so when the `earlier` one has expired.
+pub(super) async fn prove(run: &Run, client: &Client, earlier: Option<&CertificateVersion>) -> Result<Proof, Failure> {
     let since = Instant::now();
     request(client).await?;
     let version = super::wait(PATIENCE, async || current(client).await, || late("issue", "issued")).await?;
+    if earlier.is_some_and(|earlier| has_expired_before(earlier, &version)) {
+        say("  the certificate had expired meanwhile; it was issued again");
+    }
     run.done('⑥', &format!("certificate issued, serial {}", version.serial_number), since, |ms, took| {
         ms.issue = Some(took);
     });
@@ -73,8 +83,10 @@ async fn request(client: &Client) -> Result<(), Failure> {
     let certificate = client.certificate(NAME).await.map_err(call_failed(STEP, "the certificate"))?;
     match certificate.status {
         CertificateStatus::Active | CertificateStatus::Expiring | CertificateStatus::RenewalInProgress => return Ok(()),
-        CertificateStatus::Expired => say("  the certificate has expired meanwhile; it is issued again"),
-        CertificateStatus::Pending | CertificateStatus::Failed | CertificateStatus::Revoked => {}
+        CertificateStatus::Pending
+        | CertificateStatus::Expired
+        | CertificateStatus::Failed
+        | CertificateStatus::Revoked => {}
         CertificateStatus::Archived => {
             return Err(Failure::new(STEP, "archived", format!("certificate {NAME} was archived"))
                 .hint("remove the data directory to begin anew"));
@@ -145,9 +157,19 @@ async fn mapping(client: &Client) -> Result<Deployment, Failure> {
 /// The latest versions, newest first.
 async fn versions(client: &Client) -> Result<Vec<CertificateVersion>, Failure> {
     let page = client.certificate_versions(NAME, Query::new().per_page(50)).await;
-    let mut versions = page.map_err(call_failed("issue", "the versions"))?.data;
+    Ok(newest_first(page.map_err(call_failed("issue", "the versions"))?.data))
+}
+
+fn newest_first(mut versions: Vec<CertificateVersion>) -> Vec<CertificateVersion> {
     versions.sort_by(|one, other| other.created_at.cmp(&one.created_at));
-    Ok(versions)
+    versions
+}
+
+/// Whether this version was made after the end of an earlier one, to the second.
+fn has_expired_before(earlier: &CertificateVersion, version: &CertificateVersion) -> bool {
+    // All times of the wire are UTC in one form, which differs only in what comes behind the seconds.
+    let second = |time: &str| time.get(..SECOND_LEN).unwrap_or(time).to_owned();
+    earlier.id != version.id && second(&earlier.not_after) < second(&version.created_at)
 }
 
 /// The last issuance and the last deployment.
@@ -185,6 +207,8 @@ fn late(step: &'static str, what: &'static str) -> Failure {
         .hint("see logs/agent.log and logs/server.log")
 }
 
+/// Of `2027-01-15T08:00:00`.
+const SECOND_LEN: usize = 19;
 const PATIENCE: Duration = Duration::from_secs(60);
 const HANDSHAKE: Duration = Duration::from_secs(5);
 const WATCH_EVERY: Duration = Duration::from_secs(3);

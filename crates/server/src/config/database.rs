@@ -16,6 +16,8 @@ pub struct DatabaseConfig {
     pub migration_url: Option<DbUrl>,
     /// Connections that this process may hold.
     pub connections_max: u32,
+    /// Largest SQLite file in pages of 4 KiB; no setting reaches it.
+    pub pages_max: Option<u32>,
     /// How long a database that does not answer yet is waited for.
     pub connect_timeout: Duration,
     /// Accept an unencrypted connection to a host elsewhere.
@@ -35,6 +37,7 @@ impl DatabaseConfig {
             url: url(reader, "CERTCTL_DATABASE_URL").unwrap_or_else(embedded),
             migration_url: url(reader, "CERTCTL_DATABASE_MIGRATION_URL"),
             connections_max: reader.number("CERTCTL_DATABASE_MAX_CONNS", 1..=10_000),
+            pages_max: None,
             connect_timeout: reader.duration("CERTCTL_DATABASE_CONNECT_TIMEOUT", Duration::ZERO),
             allow_plaintext: reader.flag("CERTCTL_DATABASE_ALLOW_PLAINTEXT"),
             migrations_path: reader.path("CERTCTL_DATABASE_MIGRATIONS_PATH"),

@@ -15,6 +15,8 @@ pub struct SchedulerConfig {
     pub claim_max: u64,
     /// Jobs run at the same time.
     pub concurrency: usize,
+    /// How long a server may be silent before its jobs are given to another; no setting reaches it.
+    pub lease: Duration,
     /// How often jobs whose lease ran out are given to another worker.
     pub retry: Duration,
     /// How often jobs that wait too long are looked for.
@@ -33,6 +35,7 @@ impl SchedulerConfig {
             job_processor: reader.duration("CERTCTL_SCHEDULER_JOB_PROCESSOR_INTERVAL", SECOND),
             claim_max: reader.number("CERTCTL_SCHEDULER_JOB_CLAIM_LIMIT", 1..=100_000),
             concurrency: reader.number("CERTCTL_RENEWAL_CONCURRENCY", 1..=10_000),
+            lease: LEASE,
             retry: reader.duration("CERTCTL_SCHEDULER_RETRY_INTERVAL", SECOND),
             job_timeout: reader.duration("CERTCTL_JOB_TIMEOUT_INTERVAL", SECOND),
             awaiting_csr: reader.duration("CERTCTL_JOB_AWAITING_CSR_TIMEOUT", SECOND),
@@ -40,3 +43,5 @@ impl SchedulerConfig {
         }
     }
 }
+
+const LEASE: Duration = Duration::from_secs(60);

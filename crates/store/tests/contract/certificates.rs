@@ -64,10 +64,10 @@ pub(crate) async fn a_serial_is_used_once_per_ca(db: &Db) {
 
 pub(crate) async fn intents_left_behind_are_found(db: &Db) {
     let (_, version) = intent(db, "cert_1", 1).await;
-    assert_eq!(versions::reserved_before(db, now(), 10).await.expect("read"), []);
-    assert_eq!(versions::reserved_before(db, day(1), 10).await.expect("read"), std::slice::from_ref(&version));
+    assert_eq!(versions::reserved_orphans(db, now(), 10).await.expect("read"), []);
+    assert_eq!(versions::reserved_orphans(db, day(1), 10).await.expect("read"), std::slice::from_ref(&version));
     stored(db, |unit| versions::void(unit, &version.id, "never signed")).await;
-    assert_eq!(versions::reserved_before(db, day(1), 10).await.expect("read"), []);
+    assert_eq!(versions::reserved_orphans(db, day(1), 10).await.expect("read"), []);
     moved(write(db, |unit| versions::record_issued(unit, &issued(&version))).await);
 }
 
