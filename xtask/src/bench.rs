@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::test::{Postgres, Workspace, find_postgres};
+use crate::test::{Disk, Postgres, Workspace, find_postgres};
 
 /// What to measure.
 #[derive(Args)]
@@ -22,7 +22,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let programs = bench.parent().context("a program lies in a directory")?;
     let space = Workspace::new()?;
     crate::process::end_on_interrupt(space.path().to_path_buf())?;
-    let server = find_postgres().map(|tools| Postgres::start(&tools, &space)).transpose()?;
+    let server = find_postgres().map(|tools| Postgres::start(&tools, &space, Disk::Waited)).transpose()?;
     if server.is_none() {
         println!("no PostgreSQL on this machine: its figures are left out");
     }

@@ -17,7 +17,7 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 use clap::Args;
 
-pub(crate) use postgres::{Postgres, find as find_postgres};
+pub(crate) use postgres::{Disk, Postgres, find as find_postgres};
 pub(crate) use workspace::Workspace;
 
 /// How to test.
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let source = space.reachable_source()?;
     let suites = build::build(&space, &source)?;
     println!("built {} suites in {} s", suites.len(), began.elapsed().as_secs());
-    let postgres = find_postgres().map(|tools| Postgres::start(&tools, &space)).transpose()?;
+    let postgres = find_postgres().map(|tools| Postgres::start(&tools, &space, Disk::Later)).transpose()?;
     let outcomes = suite::run_all(&suites, &space, &environment(&space, postgres.as_ref()), options.filter.as_deref());
     drop(postgres);
     let totals = report::print(&outcomes);

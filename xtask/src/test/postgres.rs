@@ -42,6 +42,15 @@ fn major(bin: &Path) -> Option<u32> {
     text.split_whitespace().find_map(|word| word.split('.').next()?.parse().ok())
 }
 
+/// What a server of ours does about a loss of power.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disk {
+    /// As PostgreSQL comes: what is committed is on the disk. Measurements are of that.
+    Waited,
+    /// Commits wait for no disk. No test cuts the power, and whatever else dies loses nothing by this.
+    Later,
+}
+
 /// A running server.
 pub(crate) struct Postgres {
     group: Group,
@@ -49,7 +58,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    pub(crate) fn start(tools: &Path, space: &Workspace) -> Result<Self> {
+    pub(crate) fn start(tools: &Path, space: &Workspace, disk: Disk) -> Result<Self> {
         let data = space.path().join("postgres");
         let log = space.path().join("postgres.log");
         let init = space
@@ -66,7 +75,10 @@ impl Postgres {
         let output = std::fs::File::create(&log)?;
         let sockets = format!("unix_socket_directories={}", space.path().display());
         let port_text = port.to_string();
-        let settings = ["listen_addresses=127.0.0.1", "max_connections=300", "shared_buffers=128MB", &sockets];
+        let mut settings = vec!["listen_addresses=127.0.0.1", "max_connections=300", "shared_buffers=128MB", &sockets];
+        if disk == Disk::Later {
+            settings.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off"]);
+        }
         let mut command = space.unprivileged(&tools.join("postgres"));
         command.current_dir(space.path()).arg("-D").arg(&data).args(["-p", &port_text]);
         command.args(settings.iter().flat_map(|setting| ["-c", setting]));
