@@ -119,7 +119,8 @@ impl App {
         let mut held = None;
         while !stop.is_cancelled() {
             let pause = match self.loop_turn(one, &mut held).await {
-                Ok(Some(report)) if report.more => SHORTEST,
+                // A pass that moved nothing would find the same rows again.
+                Ok(Some(report)) if report.more && report.moved > 0 => SHORTEST,
                 Ok(_) => one.every,
                 Err(error) => {
                     tracing::warn!("loop {} failed: {error}", one.name);

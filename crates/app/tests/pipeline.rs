@@ -44,7 +44,8 @@ on_both!(
     what_a_second_person_approved_is_issued_by_a_slow_issuer_that_failed_meanwhile,
     a_poll_that_fails_does_not_lose_the_order,
     an_issuer_that_adds_a_name_is_refused_and_what_it_signed_is_on_record,
-    a_job_called_off_before_its_work_signs_nothing,
+    an_order_has_its_time,
+    what_an_issuer_signs_for_a_job_called_off_is_on_record,
     a_job_called_off_while_it_is_worked_on_ends_where_it_rests,
     a_lease_is_kept_while_the_issuer_takes_its_time,
     a_deployment_that_ended_without_a_word_is_planned_again,
@@ -173,8 +174,10 @@ async fn a_poll_that_fails_does_not_lose_the_order(world: &TestWorld) {
     let (issuer, id) = ordered(world, 2).await;
     assert_eq!(next_attempt(world, &id).await.state, State::AwaitingIssuer);
     issuer.fail(Some(ErrorClass::Network));
-    let failed = next_attempt(world, &id).await;
-    assert_eq!((failed.state, failed.error_class.as_deref()), (State::Pending, Some("transient")));
+    for _ in 0..6 {
+        let failed = next_attempt(world, &id).await;
+        assert_eq!((failed.state, failed.error_class.as_deref()), (State::AwaitingIssuer, Some("transient")));
+    }
     issuer.fail(None);
     assert_eq!(next_attempt(world, &id).await.state, State::AwaitingIssuer, "it waits for the same order");
     next_attempt(world, &id).await;
@@ -204,21 +207,41 @@ async fn an_issuer_that_adds_a_name_is_refused_and_what_it_signed_is_on_record(w
     assert!(voided.iter().any(|details| details.contains(&serial)), "{voided:?}");
 }
 
-async fn a_job_called_off_before_its_work_signs_nothing(world: &TestWorld) {
-    let (issuer, id) = ordered(world, 1).await;
-    let waits = next_attempt(world, &id).await;
-    assert_eq!(waits.state, State::AwaitingIssuer);
+async fn an_order_has_its_time(world: &TestWorld) {
+    let (issuer, id) = ordered(world, u32::MAX).await;
+    assert_eq!(next_attempt(world, &id).await.state, State::AwaitingIssuer);
+    world.clock.advance(certctl_app::Settings::default().order_timeout + Duration::from_secs(1));
+    let over = next_attempt(world, &id).await;
+    assert_eq!((over.state, over.error_class.as_deref()), (State::Failed, Some("expired")));
+    world.settle().await;
+    let void = version(world, &id, VersionState::Void).await.expect("given up");
+    assert!(void.void_reason.expect("why").contains("was not answered in its time"));
+    assert_eq!(issuer.orders(), [1]);
+}
+
+async fn what_an_issuer_signs_for_a_job_called_off_is_on_record(world: &TestWorld) {
+    let (issuer, id) = ordered(world, 2).await;
+    assert_eq!(next_attempt(world, &id).await.state, State::AwaitingIssuer);
     assert_eq!(world.app.job_cancel(&world.admin(), &id).await.expect("cancelled"), Cancelled::Now);
     assert_eq!(job(world, &id).await.state, State::Cancelled);
-    assert!(version(world, &id, VersionState::Void).await.is_some(), "its reservation is given up");
-    world.clock.advance(Duration::from_secs(3_600));
+    issuer.fail(Some(ErrorClass::Network));
+    world.clock.advance(Duration::from_secs(300));
     world.settle().await;
+    assert!(version(world, &id, VersionState::Reserved).await.is_some(), "nobody knows yet what becomes of the order");
+    issuer.fail(None);
+    for _ in 0..2 {
+        world.clock.advance(Duration::from_secs(60));
+        world.settle().await;
+    }
+    let void = version(world, &id, VersionState::Void).await.expect("it has its end");
+    let leaf = Certificate::parse_der(&void.certificate.expect("what was signed")).expect("a certificate");
+    assert_eq!(leaf.sans(), [San::parse("a.example").expect("a name")]);
     assert!(version(world, &id, VersionState::Issued).await.is_none());
-    assert_eq!(issuer.orders().len(), 1);
+    assert_eq!(issuer.orders(), [1]);
 }
 
 async fn a_job_called_off_while_it_is_worked_on_ends_where_it_rests(world: &TestWorld) {
-    let issuer = outside(world, 5).await;
+    let issuer = outside(world, 1).await;
     issuer.hold(true);
     let created = create(world, |new| {
         new.issuer_id = "iss-slow".into();
@@ -240,7 +263,10 @@ async fn a_job_called_off_while_it_is_worked_on_ends_where_it_rests(world: &Test
     };
     let (_, id, ()) = tokio::join!(created, worked_on, run);
     assert_eq!(job(world, &id).await.state, State::Cancelled);
-    assert!(version(world, &id, VersionState::Reserved).await.is_none());
+    // The order was placed meanwhile.
+    world.clock.advance(Duration::from_secs(300));
+    world.settle().await;
+    assert!(version(world, &id, VersionState::Void).await.expect("it has its end").certificate.is_some());
 }
 
 async fn leased(world: &TestWorld) -> Option<JobId> {

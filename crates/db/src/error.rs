@@ -58,7 +58,7 @@ pub enum DbError {
         source: Arc<sqlx::Error>,
     },
     /// Disk or page limit reached; nothing was written.
-    #[error("the database is full: free disk space or raise its page limit")]
+    #[error("the database is full; free disk space")]
     Full,
     /// A statement ran longer than its limit, or no connection became free in time.
     #[error("the database did not answer in time: {what}")]

@@ -7,7 +7,6 @@
 //! [`DbError::Moved`]: certctl_db::DbError::Moved
 
 use certctl_db::{Change, Db, DbError, Unit};
-use sea_orm::{EntityTrait, QuerySelect};
 
 use crate::enqueue::topic;
 use crate::entity::attempt;
@@ -122,6 +121,19 @@ pub fn wait_on(unit: &mut Unit, lease: &Lease, not_before: i64, now: i64) {
     ended(unit, lease, Outcome::Waiting, None, now);
 }
 
+/// The issuer could not be asked how its order stands: it is asked again at `not_before`. Orders are not bounded by attempts.
+pub fn retry_poll(unit: &mut Unit, lease: &Lease, failure: &Failure, not_before: i64, now: i64) {
+    unit.change(
+        held(lease, from::AWAITING_ISSUER)
+            .set(Column::NotBefore, not_before)
+            .set(Column::LeaseOwner, None::<String>)
+            .set(Column::LeaseUntil, None::<i64>)
+            .set(Column::LastError, Some(failure.error.clone()))
+            .set(Column::ErrorClass, Some(failure.class.clone())),
+    );
+    ended(unit, lease, Outcome::Retried, Some(failure), now);
+}
+
 /// The lease is given back untouched, as by a worker that stops: the attempt does not count.
 pub fn release(unit: &mut Unit, lease: &Lease, now: i64) {
     unit.change(given_back(held(lease, from::TO_RELEASED), State::Pending, now, now).add(Column::Attempt, -1));
@@ -129,31 +141,28 @@ pub fn release(unit: &mut Unit, lease: &Lease, now: i64) {
 }
 
 /// The holder has seen [`Job::cancel_requested`] and stops.
-pub fn stop(unit: &mut Unit, lease: &Lease, now: i64) {
-    unit.change(closed(held(lease, from::LEASED), State::Cancelled, None, now));
-    ended(unit, lease, Outcome::Cancelled, None, now);
+pub fn stop(unit: &mut Unit, lease: &Lease, reason: &Failure, now: i64) {
+    unit.change(closed(held(lease, from::LEASED), State::Cancelled, Some(reason), now));
+    ended(unit, lease, Outcome::Cancelled, Some(reason), now);
 }
 
-/// The lease lasts until `lease_until`.
+/// The lease lasts until `lease_until`. One that was given back stays so.
 pub fn extend(unit: &mut Unit, lease: &Lease, lease_until: i64) {
-    unit.change(held(lease, from::LEASED).set(Column::LeaseUntil, Some(lease_until)));
+    unit.change(
+        held(lease, from::LEASED)
+            .expect(Column::LeaseOwner, Some(lease.worker.clone()))
+            .set(Column::LeaseUntil, Some(lease_until)),
+    );
 }
 
-/// Extends the lease at once and tells whether someone wants the job to stop.
+/// Extends the lease at once.
 ///
 /// # Errors
 /// [`DbError::Moved`] when the lease is lost: the holder must stop and report nothing.
-pub async fn extend_lease(db: &Db, lease: &Lease, lease_until: i64) -> Result<bool, DbError> {
+pub async fn extend_lease(db: &Db, lease: &Lease, lease_until: i64) -> Result<(), DbError> {
     let mut unit = Unit::new();
     extend(&mut unit, lease, lease_until);
-    db.commit(unit).await?;
-    let requested: Option<bool> = job::Entity::find_by_id(&lease.job_id)
-        .select_only()
-        .column(Column::CancelRequested)
-        .into_tuple()
-        .one(db.read())
-        .await?;
-    Ok(requested.unwrap_or(true))
+    db.commit(unit).await
 }
 
 /// A request for this job has arrived: the server takes the job over, whoever held a lease on it, and goes on with this payload.

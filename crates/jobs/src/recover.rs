@@ -18,6 +18,8 @@ pub enum Recovery {
     Waiting,
     /// No attempt is left: failed.
     Failed,
+    /// Somebody had called it off.
+    Cancelled,
 }
 
 /// Jobs whose lease ran out before `now`, oldest lease first.
@@ -41,6 +43,11 @@ pub fn recover(unit: &mut Unit, job: &Job, now: i64) -> Option<Recovery> {
     let lost =
         Failure { class: LOST.to_owned(), error: format!("{} stopped answering and lost its lease", lease.worker) };
     ended(unit, &lease, Outcome::Lost, Some(&lost), now);
+    if job.cancel_requested {
+        let change = held(&lease, from::LEASED).expect(job::Column::LeaseUntil, job.lease_until);
+        unit.change(closed(change, State::Cancelled, Some(&lost), now));
+        return Some(Recovery::Cancelled);
+    }
     if matches!(job.state, State::AwaitingCsr | State::AwaitingIssuer) {
         unit.change(
             held(&lease, from::LEASED)

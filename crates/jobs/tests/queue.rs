@@ -177,12 +177,14 @@ async fn the_last_lost_lease_fails_the_job(db: &Db) {
 async fn an_extended_lease_is_not_recovered(db: &Db) {
     add(db, "j").await;
     let lease = take_one(db, 10).await;
-    assert!(!lease::extend_lease(db, &lease, 500).await.expect("extended"));
+    lease::extend_lease(db, &lease, 500).await.expect("extended");
     assert_eq!(recover_expired(db, 200, 10).await.expect("none"), []);
     apply(db, |unit| lease::request_cancel(unit, &lease.fence())).await.expect("asked");
-    assert!(lease::extend_lease(db, &lease, 600).await.expect("extended"));
-    apply(db, |unit| lease::stop(unit, &lease, 300)).await.expect("stopped");
-    assert_eq!(get(db, "j").await.state, State::Cancelled);
+    lease::extend_lease(db, &lease, 600).await.expect("extended");
+    let reason = Failure { class: "rejected".to_owned(), error: "called off".to_owned() };
+    apply(db, |unit| lease::stop(unit, &lease, &reason, 300)).await.expect("stopped");
+    let ended = get(db, "j").await;
+    assert_eq!((ended.state, ended.last_error.as_deref()), (State::Cancelled, Some("called off")));
 }
 
 async fn a_failure_is_retried_at_its_time(db: &Db) {

@@ -266,23 +266,22 @@ impl App {
     }
 
     /// A deployment whose worker fell silent once too often.
-    pub(crate) async fn deployment_exhausted(&self, job: &Job, message: &str) -> Result<()> {
+    pub(crate) async fn deployment_exhausted_into(&self, unit: &mut Unit, job: &Job, message: &str) -> Result<()> {
         let id = job_id(job)?;
         let Some(run) = certctl_store::runs::get(self.db(), &id).await? else { return Ok(()) };
         let mapping = certctl_store::mappings::get(self.db(), &run.certificate_id, &run.target_id).await?;
-        let mut unit = Unit::new();
         if let Some(mapping) = mapping.filter(|mapping| wants(mapping, &run)) {
             let failed = Failed { message, verify: VerifyStatus::Pending, again: false, run: Some(&run) };
-            self.mapping_failed(&mut unit, &mapping, &failed);
+            self.mapping_failed(unit, &mapping, &failed);
         }
         let event = Event::new(Action::DeploymentFailed, &job.id)
             .with("certificate_id", run.certificate_id.as_str())
             .with("target_id", run.target_id.as_str())
             .with("error", message)
             .with("final", true);
-        self.audit(&mut unit, &Caller::system("recover"), event);
-        self.announce(&mut unit, "deployment.failed", run.certificate_id.as_str());
-        self.commit_or_moved(unit).await.map(|_| ())
+        self.audit(unit, &Caller::system("recover"), event);
+        self.announce(unit, "deployment.failed", run.certificate_id.as_str());
+        Ok(())
     }
 
     /// A leased deployment that cannot be handed out: an attempt that failed, with its reason.

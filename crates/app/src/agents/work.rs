@@ -280,7 +280,11 @@ impl App {
     async fn work_pointless(&self, job: &Job) -> Result<Option<WorkItem>> {
         if let Some(held) = job.lease() {
             let mut unit = Unit::new();
-            lease::stop(&mut unit, &held, self.now().unix_micros());
+            let reason = JobFailure {
+                class: FailureClass::Rejected.as_str().to_owned(),
+                error: "called off, or no longer wanted: its certificate, target or version changed".to_owned(),
+            };
+            lease::stop(&mut unit, &held, &reason, self.now().unix_micros());
             self.commit_or_moved(unit).await?;
         }
         Ok(None)

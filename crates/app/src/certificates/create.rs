@@ -369,7 +369,6 @@ impl App {
         }
     }
 
-    /// An issuer that serves certificates: one that exists, is enabled, and does not sign the identities of agents.
     /// Collects refusals; passes on everything else.
     pub(super) fn checked<T>(&self, result: Result<T>, refusals: &mut Refusals) -> Result<Option<T>> {
         match result {

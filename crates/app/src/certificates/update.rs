@@ -65,10 +65,15 @@ impl App {
         }
         let mut refusals = Refusals::new();
         self.status_unchanged(&before, change.status.as_deref(), &mut refusals).await?;
+        let count = change.sans.as_ref().map_or(0, Vec::len);
         let sent = change.sans.as_ref().map(|texts| parse_sans(texts, &mut refusals));
         let mut after = edited(&before, change, sent.as_deref(), &mut refusals);
-        let names = sent.unwrap_or_else(|| after.sans.clone());
-        self.certificate_references(&before, &after, &names, &mut refusals).await?;
+        // With one that cannot be read the others would have other places.
+        let names = match sent {
+            Some(sent) => (sent.len() == count).then_some(sent),
+            None => Some(after.sans.clone()),
+        };
+        self.certificate_references(&before, &after, names.as_deref(), &mut refusals).await?;
         refusals.into_result()?;
         if after == before {
             return Ok(before);
@@ -115,7 +120,7 @@ impl App {
         &self,
         before: &Certificate,
         after: &Certificate,
-        sans: &[San],
+        sans: Option<&[San]>,
         refusals: &mut Refusals,
     ) -> Result<()> {
         if before.owner_id != after.owner_id && certctl_store::owners::get(self.db(), &after.owner_id).await?.is_none()
@@ -136,7 +141,7 @@ impl App {
             let names = before.common_name != after.common_name
                 || before.sans != after.sans
                 || before.certificate_profile_id != after.certificate_profile_id;
-            if let Some(profile) = profile.filter(|_| names) {
+            if let (Some(profile), Some(sans)) = (profile.filter(|_| names), sans) {
                 check_names(&after.common_name, sans, &profile, refusals);
             }
         }

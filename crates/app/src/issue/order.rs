@@ -54,13 +54,18 @@ impl App {
             )
         })??;
         Step::Ordered.reached();
-        match outcome_of(&plan, outcome)? {
+        match outcome_of(&plan, outcome, self.now())? {
             Ok(signed) => {
                 let version = self.issuance_commit(&plan, &signed, lease, &Caller::system("issue")).await?;
                 Ok(Attempt::Issued(Box::new(version)))
             }
             Err((order, poll_after)) => self.issuance_ordered(state, lease, &plan, &order, poll_after, now).await,
         }
+    }
+
+    /// Whether an order was given its time.
+    pub(crate) fn is_order_over(&self, version: &Version) -> bool {
+        self.now().duration_since(version.created_at) > self.settings().order_timeout
     }
 
     async fn issuance_ordered(
@@ -72,7 +77,7 @@ impl App {
         poll_after: Duration,
         now: Timestamp,
     ) -> Result<Attempt, Failure> {
-        if now.duration_since(plan.version.created_at) > self.settings().order_timeout {
+        if self.is_order_over(&plan.version) {
             let message =
                 format!("order {order} was not answered within {} s", self.settings().order_timeout.as_secs());
             return Err(Failure::new(FailureClass::Expired, message));

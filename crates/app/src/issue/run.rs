@@ -10,9 +10,9 @@ use certctl_domain::ids::{CertificateId, JobId};
 use certctl_domain::profile::Profile;
 use certctl_domain::target::Mapping;
 use certctl_domain::work::FailureClass;
-use certctl_jobs::lease::{self, Wait};
+use certctl_jobs::lease::{self, Failure as JobFailure, Wait};
 use certctl_jobs::{Job, Lease, State};
-use certctl_pki::{Certificate as Certificate509, ExtendedKeyUsage};
+use certctl_pki::{Certificate as Certificate509, ExtendedKeyUsage, Timestamp};
 
 use super::gate::Subject;
 use super::settle::{BackTo, FailedAttempt, Signed};
@@ -67,11 +67,11 @@ impl App {
         Ok(ended)
     }
 
-    /// Somebody wants the job to stop, and nothing was done yet that cannot be left.
+    /// Somebody wants the job to stop. An order that lies outside is seen to its end by the reconciler.
     async fn issuance_stop(&self, lease: &Lease, reserved: Option<&Version>) -> Result<Attempt> {
         let mut unit = Unit::new();
-        lease::stop(&mut unit, lease, self.now().unix_micros());
-        if let Some(version) = reserved {
+        lease::stop(&mut unit, lease, &called_off(), self.now().unix_micros());
+        if let Some(version) = reserved.filter(|version| version.order_ref.is_none()) {
             self.void_into(&mut unit, version, "the job was cancelled");
         }
         self.commit(unit).await?;
@@ -85,7 +85,7 @@ impl App {
             loop {
                 tokio::time::sleep(every).await;
                 match lease::extend_lease(self.db(), lease, self.lease_until()).await {
-                    Ok(_) => {}
+                    Ok(()) => {}
                     Err(DbError::Moved { .. }) => return std::future::pending().await,
                     Err(error) => {
                         tracing::warn!(job.id = %lease.job_id, "keeping the lease of {}: {error}", lease.job_id)
@@ -166,13 +166,13 @@ impl App {
         state: State,
         lease: &Lease,
         ask: Ask,
-        unit: Unit,
+        mut unit: Unit,
         reserved: Option<&Version>,
     ) -> Result<Attempt, Failure> {
         match (ask.engine.clone().as_ref(), reserved) {
             // A CA of ours signed at most for us, and nobody received it: the serial is burned and a fresh one taken.
             (Engine::Own(_), Some(version)) => {
-                self.version_void(version, "the process stopped before the signature was recorded").await?;
+                self.void_into(&mut unit, version, "the process stopped before the signature was recorded");
                 self.issuance_own(lease, ask, unit).await
             }
             (Engine::Own(_), None) => self.issuance_own(lease, ask, unit).await,
@@ -227,12 +227,6 @@ impl App {
         }
     }
 
-    async fn version_void(&self, version: &Version, reason: &str) -> Result<()> {
-        let mut unit = Unit::new();
-        self.void_into(&mut unit, version, reason);
-        self.commit(unit).await
-    }
-
     async fn issuance_failed(&self, job: &Job, lease: &Lease, facts: &Facts, failure: Failure) -> Result<Attempt> {
         tracing::warn!(job.id = %job.id, certificate.id = %facts.certificate.id, class = failure.class.as_str(), "issuance of {} failed: {}", facts.certificate.id, failure.message);
         let kind = self.engine(&facts.certificate.issuer_id).await.map_or("unknown", |engine| engine.kind());
@@ -247,13 +241,23 @@ impl App {
             lease,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
-            back_to: if facts.payload.csr.is_some() { BackTo::Work } else { BackTo::Request },
+            back_to: match (job.state, &facts.payload.csr) {
+                (State::AwaitingIssuer, _) => BackTo::Issuer,
+                (_, Some(_)) => BackTo::Work,
+                (_, None) => BackTo::Request,
+            },
             reserved: still.as_ref(),
         };
         let unit = self.settle_failed(&attempt, &failure);
         self.commit(unit).await?;
         Ok(Attempt::Failed(failure))
     }
+}
+
+/// Why a job ended that somebody wanted to stop.
+pub(crate) fn called_off() -> JobFailure {
+    let error = "called off while it was worked on".to_owned();
+    JobFailure { class: FailureClass::Rejected.as_str().to_owned(), error }
 }
 
 async fn sign(ca: &OwnCa, plan: &Plan) -> Result<Signed, Failure> {
@@ -266,8 +270,8 @@ async fn sign(ca: &OwnCa, plan: &Plan) -> Result<Signed, Failure> {
 }
 
 /// What an external issuer returned, judged against what was asked (connectors §9-23).
-pub(crate) fn accept(plan: &Plan, issued: &Issued) -> Result<Signed, Failure> {
-    match deviation(plan, &issued.leaf) {
+pub(crate) fn accept(plan: &Plan, issued: &Issued, now: Timestamp) -> Result<Signed, Failure> {
+    match deviation(plan, issued, now) {
         None => {
             Ok(Signed { certificate: issued.leaf.clone(), chain_pem: certctl_pki::pem::to_pem_chain(&issued.chain) })
         }
@@ -280,7 +284,8 @@ pub(crate) fn accept(plan: &Plan, issued: &Issued) -> Result<Signed, Failure> {
 }
 
 /// How a certificate differs from what was asked: a name or a use too many serves somebody else, one too few serves nobody.
-fn deviation(plan: &Plan, leaf: &Certificate509) -> Option<String> {
+fn deviation(plan: &Plan, issued: &Issued, now: Timestamp) -> Option<String> {
+    let leaf = &issued.leaf;
     if leaf.public_key().spki_sha256_hex() != plan.version.spki_sha256 {
         return Some("the key is not the request's".to_owned());
     }
@@ -294,11 +299,21 @@ fn deviation(plan: &Plan, leaf: &Certificate509) -> Option<String> {
         return Some(format!("{extra} was not asked for"));
     }
     let asked = usages(&plan.ask.profile);
+    if leaf.extended_key_usages().is_empty() && !asked.is_empty() {
+        return Some("it has no extended key usage and so serves any".to_owned());
+    }
     if let Some(extra) = leaf.extended_key_usages().iter().find(|usage| !asked.contains(usage)) {
         return Some(format!("the extended key usage {extra} was not asked for"));
     }
-    if leaf.not_after() <= plan.version.created_at {
+    if leaf.not_after() <= now {
         return Some("it is expired".to_owned());
+    }
+    if leaf.not_before() > now + LATER_AT_MOST {
+        return Some(format!("it begins only {}", leaf.not_before().to_rfc3339()));
+    }
+    let path: Vec<&Certificate509> = std::iter::once(leaf).chain(&issued.chain).collect();
+    if path.windows(2).any(|pair| pair[0].verify_issued_by(pair[1]).is_err()) {
+        return Some("the chain beside it is of another issuer".to_owned());
     }
     let bound =
         matches!(plan.ask.engine.as_ref(), Engine::External { issuer, .. } if issuer.capabilities().honours_validity);
@@ -331,9 +346,10 @@ pub(crate) fn issue_request(plan: &Plan) -> IssueRequest {
 pub(crate) fn outcome_of(
     plan: &Plan,
     outcome: Outcome,
+    now: Timestamp,
 ) -> Result<Result<Signed, (String, std::time::Duration)>, Failure> {
     match outcome {
-        Outcome::Issued(issued) => accept(plan, &issued).map(Ok),
+        Outcome::Issued(issued) => accept(plan, &issued, now).map(Ok),
         Outcome::Pending { order, poll_after } => Ok(Err((order.to_string(), poll_after))),
     }
 }

@@ -125,15 +125,19 @@ impl App {
     pub(crate) fn settle_failed(&self, failed: &FailedAttempt<'_>, failure: &Failure) -> Unit {
         let now = self.now();
         let mut unit = Unit::new();
-        let again = failure.class.is_retryable() && failed.attempt < failed.max_attempts;
+        let again = failure.class.is_retryable()
+            && match (failed.back_to, failed.reserved) {
+                (BackTo::Issuer, Some(version)) => !self.is_order_over(version),
+                (BackTo::Issuer | BackTo::Work | BackTo::Request, _) => failed.attempt < failed.max_attempts,
+            };
         // An external issuer may have the order: the next attempt repeats it under the same id instead of placing another.
-        if let Some(version) = failed.reserved.filter(|version| !again || version.ca_id.is_some()) {
+        // What becomes of an order that lies outside when its job ends, the reconciler finds out.
+        let over = |version: &&Version| {
+            version.ca_id.is_some() || failure.refused.is_some() || (!again && version.order_ref.is_none())
+        };
+        if let Some(version) = failed.reserved.filter(over) {
             match &failure.refused {
-                Some(refused) => {
-                    certctl_store::versions::refuse(&mut unit, &version.id, &failure.message, refused);
-                    let known = Version { serial: Some(refused.serial().clone()), ..version.clone() };
-                    self.audit_voided(&mut unit, &known, &failure.message);
-                }
+                Some(refused) => self.refuse_into(&mut unit, version, &failure.message, refused),
                 None => self.void_into(&mut unit, version, &failure.message),
             }
         }
@@ -145,6 +149,9 @@ impl App {
             let pause = renewal::backoff(attempt, interval, remaining, self.spread());
             let at = now + pause.max(failure.retry_after.unwrap_or_default());
             match failed.back_to {
+                BackTo::Issuer => {
+                    lease::retry_poll(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros())
+                }
                 BackTo::Work => lease::retry(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros()),
                 BackTo::Request => {
                     lease::retry_request(&mut unit, failed.lease, &ended, at.unix_micros(), now.unix_micros())
@@ -188,6 +195,8 @@ pub(crate) enum BackTo {
     Work,
     /// A new request of the agent.
     Request,
+    /// The order is placed: the next poll.
+    Issuer,
 }
 
 /// What is known of a failed attempt.

@@ -85,7 +85,9 @@ impl App {
         lease::cancel(unit, &job.fence(), &failure, self.now().unix_micros());
         self.approval_withdraw(unit, caller, job, "the job was cancelled").await?;
         let id = JobId::parse(&job.id).map_err(|error| Error::bug("reading a job id", error))?;
-        if let Some(version) = certctl_store::versions::reserved_of_job(self.db(), &id).await? {
+        let reserved = certctl_store::versions::reserved_of_job(self.db(), &id).await?;
+        // An order that lies outside is seen to its end by the reconciler: what comes of it must be on record.
+        if let Some(version) = reserved.filter(|version| version.order_ref.is_none()) {
             self.void_into(unit, &version, "the job was cancelled");
         }
         Ok(())

@@ -36,8 +36,6 @@ impl Report {
             Ok(moved) => self.moved += usize::from(moved),
             Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
             Err(error) => {
-                // The next batch would begin with the same row: it has time.
-                self.more = false;
                 tracing::error!(row.id = %row, error = &error as &dyn std::error::Error, "{doing} {row} failed");
             }
         }

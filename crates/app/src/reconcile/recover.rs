@@ -30,16 +30,17 @@ impl App {
         let Some(recovery) = certctl_jobs::recover(&mut unit, job, now) else { return Ok(false) };
         let worker = job.lease_owner.as_deref().unwrap_or("unknown");
         let message = format!("{worker} stopped answering while it worked on it");
-        if recovery == Recovery::Failed && job.kind != JobKind::Deployment.as_str() {
-            let failure = Failure::new(FailureClass::Transient, message.clone());
-            self.issuance_exhausted_into(&mut unit, job, &failure).await?;
+        if recovery == Recovery::Failed {
+            if job.kind == JobKind::Deployment.as_str() {
+                self.deployment_exhausted_into(&mut unit, job, &message).await?;
+            } else {
+                let failure = Failure::new(FailureClass::Transient, message.clone());
+                self.issuance_exhausted_into(&mut unit, job, &failure).await?;
+            }
         }
         let moved = self.commit_or_moved(unit).await?;
         if moved {
             tracing::warn!(job.id = %job.id, "job {}: {message}", job.id);
-            if recovery == Recovery::Failed && job.kind == JobKind::Deployment.as_str() {
-                self.deployment_exhausted(job, &message).await?;
-            }
         }
         Ok(moved)
     }

@@ -4,6 +4,12 @@ use super::{Area, Setting};
 
 pub(super) const SETTINGS: &[Setting] = &[
     Setting::later(
+        Area::Scheduler,
+        "CERTCTL_SCHEDULER_AGENT_HEALTH_CHECK_INTERVAL",
+        "2m",
+        "How often the silence of agents is looked for: it is computed whenever it is asked for.",
+    ),
+    Setting::later(
         Area::Server,
         "CERTCTL_PUBLICATION_ADDR",
         "",
