@@ -74,6 +74,14 @@ impl App {
             match self.register_once(&origin, token, ask, &csr).await {
                 // Somebody was first, with the name, the last use of the token or this very request: what is there now decides.
                 Err(Error::Conflict { code: "changed_meanwhile" | "conflict", .. }) => {}
+                // The name may be that of this very request, sent twice.
+                Err(error @ Error::Conflict { code: "name_taken", .. }) => {
+                    let token = self.token_known(token).await?;
+                    let spki = csr.public_key().spki_sha256_hex();
+                    if certctl_store::tokens::used_by(self.db(), token.id(), &spki).await?.is_none() {
+                        return Err(error);
+                    }
+                }
                 outcome => return outcome,
             }
         }
