@@ -5,6 +5,7 @@ use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::{Job, Recovery};
 
 use super::{BATCH, Report};
+use crate::caller::Caller;
 use crate::error::Result;
 use crate::issue::Failure;
 use crate::world::App;
@@ -30,9 +31,17 @@ impl App {
         let Some(recovery) = certctl_jobs::recover(&mut unit, job, now) else { return Ok(false) };
         let worker = job.lease_owner.as_deref().unwrap_or("unknown");
         let message = format!("{worker} stopped answering while it worked on it");
-        if recovery == Recovery::Failed && job.kind != JobKind::Deployment.as_str() {
-            let failure = Failure::new(FailureClass::Transient, message.clone());
-            self.issuance_exhausted_into(&mut unit, job, &failure).await?;
+        if recovery == Recovery::Failed {
+            match JobKind::parse(&job.kind) {
+                Some(JobKind::Deployment) => {}
+                Some(JobKind::TestTarget) => {
+                    self.test_ended_into(&mut unit, &Caller::system("recover"), job, Some(&message)).await?;
+                }
+                Some(JobKind::Issuance | JobKind::Renewal) | None => {
+                    let failure = Failure::new(FailureClass::Transient, message.clone());
+                    self.issuance_exhausted_into(&mut unit, job, &failure).await?;
+                }
+            }
         }
         let moved = self.commit_or_moved(unit).await?;
         if moved {
