@@ -339,7 +339,7 @@ async fn a_refusal_names_the_place_in_which_a_name_was_sent(world: &TestWorld) {
         sans: Some(vec!["z.example".to_owned(), "*.a.example".to_owned()]),
         ..CertificateChange::default()
     };
-    let refused = world.app.certificate_update(&world.admin(), &id, None, change).await.expect_err("a wildcard");
+    let refused = world.app.certificate_update(&world.admin(), &id, change, None).await.expect_err("a wildcard");
     let Error::Refused(refusals) = refused else { panic!("{refused:?}") };
     assert_eq!(refusals.0.iter().map(|each| each.field.as_str()).collect::<Vec<_>>(), ["sans[1]"]);
 }
