@@ -14,7 +14,7 @@ use certctl_jobs::State;
 use certctl_testkit::agent::TestAgent;
 use certctl_testkit::world::TestWorld;
 
-use crate::support::{certificate, id, job, send_requests, work};
+use crate::support::{certificate, id, job, work};
 
 async fn asked(world: &TestWorld, agent: &TestAgent) -> TargetTested {
     world.app.target_test(&world.admin(), &agent.target()).await.expect("tested")
@@ -173,7 +173,6 @@ pub(crate) async fn a_target_that_changed_meanwhile_is_not_called_tested(world: 
 pub(crate) async fn a_test_is_no_work_on_a_certificate(world: &TestWorld) {
     let mut agent = TestAgent::add(world, "agt-a").await;
     let certificate = certificate(world, "a", &agent.target()).await;
-    send_requests(world, &agent).await;
     agent.work(&world.app).await;
     let why =
         || async { format!("{:?}", world.app.certificate_why(&world.admin(), &certificate).await.expect("told")) };
