@@ -26,10 +26,8 @@ use crate::{
 pub(crate) async fn carry_out(runtime: &Arc<Runtime>, work: Work, item: WorkItem) {
     let turn = runtime.turn(item.target_id.as_deref().unwrap_or_default());
     let _turn = turn.lock().await;
-    // The first report also asks whether the lease still holds; without that nothing is touched.
-    if let Err(error) = runtime.link.job_report(&work.job, &running(&work)).await {
-        tracing::warn!(%error, job.id = work.job, "not begun: the server does not confirm that this job is ours");
-        return runtime.journal.settled(&work, &error.to_string());
+    if !begun(runtime, &work).await {
+        return;
     }
     let started = Instant::now();
     let told = Told { journal: runtime.journal.clone(), work: work.clone(), steps: Mutex::default() };
@@ -53,6 +51,18 @@ pub(crate) async fn carry_out(runtime: &Arc<Runtime>, work: Work, item: WorkItem
         ),
     }
     runtime.outbox.put(work, report);
+}
+
+/// The first report also asks whether the lease still holds; without that nothing is touched.
+pub(crate) async fn begun(runtime: &Runtime, work: &Work) -> bool {
+    match runtime.link.job_report(&work.job, &running(work)).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(%error, job.id = work.job, "not begun: the server does not confirm that this job is ours");
+            runtime.journal.settled(work, &error.to_string());
+            false
+        }
+    }
 }
 
 /// Why a deployment did not take place.
@@ -167,7 +177,7 @@ fn running(work: &Work) -> JobStatusReport {
 fn report(work: &Work, steps: Vec<StepRecord>, took: Duration, outcome: &Result<Deployed, Failure>) -> JobStatusReport {
     let result = DeployResult {
         steps: steps.into_iter().map(step).collect(),
-        duration_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        duration_ms: millis(took),
         ..DeployResult::default()
     };
     match outcome {
@@ -201,6 +211,10 @@ fn report(work: &Work, steps: Vec<StepRecord>, took: Duration, outcome: &Result<
             }
         }
     }
+}
+
+pub(crate) fn millis(took: Duration) -> u64 {
+    u64::try_from(took.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn word(change: Change) -> &'static str {

@@ -24,6 +24,7 @@ mod request;
 mod run;
 mod runtime;
 mod step;
+mod test;
 mod work;
 
 pub use config::{Admission, Config, LogFormat, settings};

@@ -16,6 +16,7 @@ use crate::{
     request,
     runtime::Runtime,
     step::Step,
+    test,
 };
 
 /// Asks until the agent stops. Only as much is asked for as there are hands free.
@@ -123,6 +124,7 @@ async fn carry_out(runtime: &Arc<Runtime>, slot: Option<OwnedSemaphorePermit>, w
     }
     match (item.r#type, item.status) {
         (JobType::Deployment, _) => deployment::carry_out(runtime, work, item).await,
+        (JobType::TestTarget, _) => test::carry_out(runtime, work, item).await,
         (JobType::Issuance | JobType::Renewal, JobStatus::AwaitingCsr) => request::carry_out(runtime, work, item).await,
         (JobType::Issuance | JobType::Renewal | JobType::Validation, _) => {
             tracing::warn!(job.id = work.job, kind = %item.r#type, status = %item.status, "this agent does no such work");

@@ -74,6 +74,28 @@ async fn a_certificate_is_asked_for_installed_and_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_is_looked_at_and_nothing_is_changed() {
+    let server = Server::start().await;
+    let agent = start(&server);
+    server.ask_for_test("job_right", &server.path("live/cert.pem"));
+    server.ask_for_test("job_wrong", &server.path("elsewhere.pem"));
+    let told = |world: &support::World| world.result("job_right").is_some() && world.result("job_wrong").is_some();
+    server.wait_until("both are reported", told).await;
+    agent.stop().await.expect("clean end");
+
+    let right = server.result("job_right").expect("report");
+    assert_eq!((right.status.as_str(), right.error), ("Completed", None));
+    let checks = right.result.expect("result").steps;
+    let checks: Vec<_> = checks.iter().map(|check| (check.name.as_str(), check.outcome.as_str())).collect();
+    assert_eq!(checks, [("path", "ok")]);
+    let wrong = server.result("job_wrong").expect("report");
+    let cause = wrong.error.expect("a cause");
+    assert!(wrong.status == "Failed" && cause.contains("allowed_paths"), "{cause}");
+    assert_eq!(wrong.result.expect("result").error_class.as_deref(), Some("config"));
+    assert!(names(&server.path("live")).is_empty() && names(&server.path("state/targets")).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn renewals_keep_the_key_before_and_remove_older_ones() {
     let server = Server::start().await;
     let agent = start(&server);

@@ -4,10 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use certctl_domain::certificate::Holder;
 use certctl_domain::ids::VersionId;
+use certctl_domain::target::Target;
 use certctl_jobs::Job;
 use certctl_pki::Csr;
 use serde::{Deserialize, Serialize};
 
+use crate::agents::Step;
 use crate::error::{Error, Result};
 
 /// The payload of an issuance or a renewal.
@@ -63,6 +65,44 @@ pub(crate) struct DeployPayload {
 }
 
 impl DeployPayload {
+    pub(crate) fn read(job: &Job) -> Result<Self> {
+        serde_json::from_str(&job.payload)
+            .map_err(|error| Error::bug(format!("reading the payload of job {}", job.id), error))
+    }
+
+    pub(crate) fn to_text(&self) -> String {
+        serde_json::to_string(self).expect("strings serialise")
+    }
+}
+
+/// The payload of a test of a target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TestPayload {
+    /// The revision of the target that is tested.
+    pub(crate) revision: i64,
+    /// What the agent found, once it has looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) found: Option<TestFound>,
+}
+
+/// What an agent found when it looked at a target.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TestFound {
+    /// What it looked at.
+    pub steps: Vec<Step>,
+    /// What a handshake returned, SHA-256, lower-case hex.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub served_fingerprint: Option<String>,
+    /// How long it took, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<i64>,
+}
+
+impl TestPayload {
+    pub(crate) fn of(target: &Target) -> Self {
+        Self { revision: target.revision, found: None }
+    }
+
     pub(crate) fn read(job: &Job) -> Result<Self> {
         serde_json::from_str(&job.payload)
             .map_err(|error| Error::bug(format!("reading the payload of job {}", job.id), error))

@@ -69,6 +69,12 @@ pub fn loops() -> Vec<Loop> {
             pass: |app| Box::pin(app.csr_timeout_pass()),
         },
         Loop {
+            name: "test_timeout",
+            every: every(60),
+            longest: |set| set.timeout_check,
+            pass: |app| Box::pin(app.test_timeout_pass()),
+        },
+        Loop {
             name: "approval_expiry",
             every: every(60),
             longest: |set| set.timeout_check,

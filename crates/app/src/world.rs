@@ -98,6 +98,10 @@ pub struct Settings {
     pub agent_reenroll: bool,
     /// How long a request that issues waits for the issuer before it answers 202.
     pub answer_within: Duration,
+    /// How long a test of a target waits for the agent before it answers that the result is pending.
+    pub test_within: Duration,
+    /// How long a test of a target waits for its agent before it has failed.
+    pub test_timeout: Duration,
     /// Longest pause between two looks for due renewals.
     pub renewal_check: Duration,
     /// Longest pause between two looks for work whose lease ran out.
@@ -123,6 +127,8 @@ impl Default for Settings {
             agent_bootstrap_tokens: Vec::new(),
             agent_reenroll: false,
             answer_within: Duration::from_secs(10),
+            test_within: Duration::from_secs(25),
+            test_timeout: Duration::from_secs(300),
             renewal_check: Duration::from_secs(3600),
             recover_check: Duration::from_secs(300),
             timeout_check: Duration::from_secs(600),

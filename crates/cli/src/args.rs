@@ -170,7 +170,7 @@ pub(crate) struct Rows {
 /// Whether to stay until the work is done.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Waiting {
-    /// Wait until the work is done and a handshake has proved it
+    /// Wait until the work is done; a deployment, until a handshake has proved it
     #[arg(long)]
     pub(crate) wait: bool,
     /// How long to wait

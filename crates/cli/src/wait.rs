@@ -43,6 +43,12 @@ impl Patience {
 
 /// Waits until a job has ended well.
 pub(crate) async fn job(session: &mut Session<'_>, id: &str, patience: &mut Patience) -> Result<Job> {
+    let job = job_ended(session, id, patience).await?;
+    if job.status == JobStatus::Completed { Ok(job) } else { Err(ended(&job)) }
+}
+
+/// Waits until a job has ended, well or not.
+pub(crate) async fn job_ended(session: &mut Session<'_>, id: &str, patience: &mut Patience) -> Result<Job> {
     let mut last = String::new();
     loop {
         let job = session.client.job(id).await?;
@@ -59,13 +65,10 @@ pub(crate) async fn job(session: &mut Session<'_>, id: &str, patience: &mut Pati
             );
             last = now;
         }
-        match job.status {
-            JobStatus::Completed => return Ok(job),
-            JobStatus::Failed | JobStatus::Cancelled => return Err(ended(&job)),
-            JobStatus::Pending | JobStatus::AwaitingCsr | JobStatus::AwaitingApproval | JobStatus::Running => {
-                patience.pause(&format!("job {id} is {last}")).await?;
-            }
+        if job.status.is_final() {
+            return Ok(job);
         }
+        patience.pause(&format!("job {id} is {last}")).await?;
     }
 }
 

@@ -29,6 +29,8 @@ pub struct ProbeReport {
     pub checks: Vec<Check>,
     /// How long the test took, milliseconds.
     pub latency_ms: u64,
+    /// What a handshake returned, SHA-256 of the leaf, lower-case hex; `None` where none was made.
+    pub served_fingerprint: Option<String>,
 }
 
 impl ProbeReport {

@@ -11,7 +11,8 @@ use crate::{ConnectorError, Cx, ProbeReport};
 /// A place that certificates are deployed to. Runs in the agent.
 #[async_trait]
 pub trait Target: Send + Sync {
-    /// Looks, without changing anything, whether a deployment could succeed: paths, owners, commands, policy.
+    /// Looks, without changing anything, whether a deployment could succeed: paths, owners, commands, policy,
+    /// and whether the endpoint, where one is known, completes a handshake now.
     ///
     /// # Errors
     /// [`crate::ErrorClass::Config`] naming field and remedy, or what the look itself ran into.

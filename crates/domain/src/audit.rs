@@ -130,6 +130,7 @@ actions! {
     TargetCreated "create_target" Config "target",
     TargetUpdated "update_target" Config "target",
     TargetDeleted "delete_target" Config "target",
+    TargetTestRequested "target_test_requested" Config "target",
     TargetTested "target_test_connection" Config "target",
     KeyCreated "auth.key_created" Auth "api_key",
     KeyRotated "auth.key_rotated" Auth "api_key",

@@ -9,11 +9,13 @@ pub enum JobKind {
     Renewal,
     /// A version to a target.
     Deployment,
+    /// A look at a target that changes nothing.
+    TestTarget,
 }
 
 impl JobKind {
     /// All that the API shows.
-    pub const ALL: [Self; 3] = [Self::Issuance, Self::Renewal, Self::Deployment];
+    pub const ALL: [Self; 4] = [Self::Issuance, Self::Renewal, Self::Deployment, Self::TestTarget];
 
     /// The text of the database and the wire.
     #[must_use]
@@ -22,6 +24,7 @@ impl JobKind {
             Self::Issuance => "Issuance",
             Self::Renewal => "Renewal",
             Self::Deployment => "Deployment",
+            Self::TestTarget => "TestTarget",
         }
     }
 

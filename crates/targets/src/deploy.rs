@@ -19,6 +19,7 @@ use crate::{command, site::Site, trouble::Trouble};
 
 mod job;
 mod lock;
+pub(crate) mod look;
 mod place;
 pub(crate) mod plan;
 mod record;
@@ -28,7 +29,6 @@ mod swap;
 mod undo;
 pub(crate) mod verify;
 
-pub(crate) use place::Place;
 pub use settle::{Recovered, Settled, recover};
 pub use step::Step;
 

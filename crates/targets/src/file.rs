@@ -15,7 +15,8 @@ use serde_json::Value;
 use crate::{
     Site, command,
     deploy::{
-        self, Place,
+        self,
+        look::{self, Found},
         plan::{Commands, Plan},
     },
     trouble::Trouble,
@@ -107,7 +108,7 @@ impl File {
             files: contents::files(config, material)?,
             adopt: config.adopt,
             commands: self.commands(),
-            verify: contents::verify(config, &material.leaf),
+            verify: contents::verify(config, Some(&material.leaf)),
         })
     }
 
@@ -116,36 +117,29 @@ impl File {
         Commands { validate: argv(&self.config.validate_command), reload: argv(&self.config.reload_command) }
     }
 
-    fn look(&self) -> Vec<Check> {
-        let config = &self.config;
-        let paths = [Some(&config.cert_path), config.key_path.as_ref(), config.chain_path.as_ref()];
-        let mut checks: Vec<_> = paths
-            .into_iter()
-            .flatten()
-            .map(|path| {
-                let seen = Place::open(path, &self.site).and_then(|place| place.look().map(|present| (place, present)));
-                match seen {
-                    Ok((place, Some(_))) => Check::passed("path", format!("{} is there", place.path().display())),
-                    Ok((place, None)) => Check::passed("path", format!("{} will be made", place.path().display())),
-                    Err(trouble) => Check::failed("path", trouble.message),
-                }
-            })
-            .collect();
-        checks.extend(self.commands().iter().map(|argv| match command::check(&self.site, argv) {
+    fn look(&self) -> Found {
+        let mut found = look::places(&self.site, &self.target, contents::destinations(&self.config), self.config.adopt);
+        found.checks.extend(self.commands().iter().map(|argv| match command::check(&self.site, argv) {
             Ok(()) => Check::passed("command", argv.join(" ")),
             Err(trouble) => Check::failed("command", trouble.message),
         }));
-        checks
+        found
     }
 }
 
 #[async_trait]
 impl Target for File {
-    async fn validate(&self, _cx: &Cx) -> Result<ProbeReport, ConnectorError> {
+    async fn validate(&self, cx: &Cx) -> Result<ProbeReport, ConnectorError> {
         let started = std::time::Instant::now();
-        let checks = self.look();
+        let Found { mut checks, leaf } = self.look();
+        let mut served_fingerprint = None;
+        if let Some(verify) = contents::verify(&self.config, leaf.as_ref()) {
+            let (check, served) = verify.check(cx.budget).await;
+            checks.push(check);
+            served_fingerprint = served;
+        }
         let latency_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(ProbeReport { checks, latency_ms })
+        Ok(ProbeReport { checks, latency_ms, served_fingerprint })
     }
 
     async fn deploy(&self, cx: &Cx, material: &Material, progress: &dyn Progress) -> Result<Deployed, ConnectorError> {

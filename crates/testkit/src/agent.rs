@@ -18,6 +18,7 @@ use crate::world::TestWorld;
 enum Outcome {
     Requested(CertificateId, PrivateKey),
     Serves((CertificateId, TargetId), (String, Timestamp)),
+    Looked,
 }
 
 /// A simulated agent.
@@ -128,24 +129,24 @@ impl TestAgent {
             Outcome::Serves(place, served) => {
                 self.served.insert(place, served);
             }
+            Outcome::Looked => {}
         }
     }
 
     async fn item(&self, app: &App, item: WorkItem) -> Outcome {
         let job = certctl_domain::ids::JobId::parse(&item.job.id).expect("a job id");
-        let certificate = item.certificate.id.clone();
         match &item.task {
-            Task::Request(_) => {
+            Task::Request { certificate, .. } => {
                 let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
-                let csr =
-                    Csr::build(&key, Some(&item.certificate.common_name), &item.certificate.sans).expect("a request");
+                let csr = Csr::build(&key, Some(&certificate.common_name), &certificate.sans).expect("a request");
                 let answer = app
                     .agent_csr_submit(&self.caller(), Some(&job), None, Some(item.job.lease_epoch), &csr.to_pem())
                     .await;
                 answer.expect("the request is taken");
-                Outcome::Requested(certificate, key)
+                Outcome::Requested(certificate.id.clone(), key)
             }
-            Task::Deploy { target, version, .. } => {
+            Task::Deploy { certificate, target, version, .. } => {
+                let certificate = certificate.id.clone();
                 let pem = app.agent_certificate(&self.caller(), &certificate).await.expect("the certificate is given");
                 let leaf = certctl_pki::pem::split_certificates(&pem).expect("a chain").remove(0);
                 let key = self.keys.get(&certificate).expect("this agent made the key");
@@ -159,6 +160,11 @@ impl TestAgent {
                 };
                 app.agent_job_completed(&self.caller(), &job, &report).await.expect("the result is taken");
                 Outcome::Serves((certificate, target.id.clone()), (leaf.fingerprint_sha256(), leaf.not_after()))
+            }
+            Task::Test { .. } => {
+                let report = Report { lease_epoch: Some(item.job.lease_epoch), ..Report::default() };
+                app.agent_job_completed(&self.caller(), &job, &report).await.expect("the result is taken");
+                Outcome::Looked
             }
         }
     }

@@ -186,7 +186,7 @@ impl Issuer for SlowIssuer {
     }
 
     async fn test(&self, _cx: &Cx) -> Result<ProbeReport, ConnectorError> {
-        Ok(ProbeReport { checks: Vec::new(), latency_ms: 0 })
+        Ok(ProbeReport { checks: Vec::new(), latency_ms: 0, served_fingerprint: None })
     }
 
     fn capabilities(&self) -> IssuerCapabilities {

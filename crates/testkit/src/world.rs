@@ -252,7 +252,12 @@ fn world(db: &TestDb, clock: &Arc<TestClock>, ids: &Arc<TestIds>, engines: &Arc<
 }
 
 fn settings(worker: &str) -> Settings {
-    Settings { worker: worker.to_owned(), answer_within: Duration::from_millis(200), ..Settings::default() }
+    Settings {
+        worker: worker.to_owned(),
+        answer_within: Duration::from_millis(200),
+        test_within: Duration::from_millis(200),
+        ..Settings::default()
+    }
 }
 
 fn policy(now: Timestamp) -> RenewalPolicy {

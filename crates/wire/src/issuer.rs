@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::DeployStep;
+
 words! {
     /// How the last test of a connector went.
     TestStatus {
@@ -88,9 +90,15 @@ request! {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TestAnswer {
-    /// `connection_successful` for issuers; `success` or `failed` for targets.
+    /// `connection_successful` for issuers; `success`, `failed` or `pending` for targets.
     pub status: String,
     /// What a person reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// The job in which the agent tests a target; absent where the agent was not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<String>,
+    /// What the agent looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<DeployStep>,
 }

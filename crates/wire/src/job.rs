@@ -13,6 +13,8 @@ words! {
         Renewal = "Renewal",
         /// A version to a target.
         Deployment = "Deployment",
+        /// A look at a target that changes nothing.
+        TestTarget = "TestTarget",
         /// Named by the reference and made by nobody.
         Validation = "Validation",
     }
@@ -57,9 +59,9 @@ pub struct Job {
     pub id: String,
     /// What sort of job.
     pub r#type: JobType,
-    /// The certificate.
+    /// The certificate; empty for a test of a target.
     pub certificate_id: String,
-    /// Where it deploys.
+    /// The target it deploys to or tests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_id: Option<String>,
     /// Who does it.
@@ -104,7 +106,7 @@ pub struct Job {
     /// SHA-256 of what it returned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verification_fingerprint: Option<String>,
-    /// What the deployment did, as the agent reported it.
+    /// What the deployment did, or the test found, as the agent reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<DeployResult>,
 }

@@ -23,9 +23,9 @@ pub struct WorkItem {
     pub id: String,
     /// What sort of job.
     pub r#type: JobType,
-    /// `AwaitingCSR`: make a key and send a request. Otherwise: deploy.
+    /// `AwaitingCSR`: make a key and send a request. Otherwise: deploy, or look at the target, as the type says.
     pub status: JobStatus,
-    /// The certificate.
+    /// The certificate; empty for a test of a target.
     pub certificate_id: String,
     /// Subject common name to ask for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -36,7 +36,7 @@ pub struct WorkItem {
     /// The key to make.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeySpec>,
-    /// Where to deploy.
+    /// Where to deploy or to look.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_id: Option<String>,
     /// Name of that target.

@@ -203,6 +203,21 @@ impl Server {
         self.shared.changed.notify_waiters();
     }
 
+    /// Puts a look at a target whose certificate lies at `cert_path`.
+    pub fn ask_for_test(&self, job: &str, cert_path: &Path) {
+        let mut world = self.world();
+        let item = world.item(job, JobType::TestTarget, JobStatus::Running);
+        world.open.push_back(WorkItem {
+            certificate_id: String::new(),
+            target_id: Some("tgt_1".to_owned()),
+            target_type: Some("File".to_owned()),
+            target_config: Some(json!({ "cert_path": cert_path })),
+            ..item
+        });
+        drop(world);
+        self.shared.changed.notify_waiters();
+    }
+
     /// Waits until `what` holds.
     pub async fn wait_until(&self, what: &str, holds: impl Fn(&World) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);

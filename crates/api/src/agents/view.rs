@@ -1,6 +1,7 @@
 //! Agents' words between the wire and the use cases.
 
 use certctl_app::agents::{Admission, NewIdentity, Report, Step, Task, WorkItem};
+use certctl_domain::target::Target;
 use certctl_domain::work::JobStatus;
 use certctl_edge::Problem;
 use certctl_pki::Timestamp;
@@ -36,7 +37,7 @@ pub(super) fn item(item: &WorkItem) -> Result<wire::WorkItem, Problem> {
         id: job.id.clone(),
         r#type: wire::JobType::parse(&job.kind).ok_or_else(Problem::bug)?,
         status: wire::JobStatus::Running,
-        certificate_id: item.certificate.id.to_string(),
+        certificate_id: item.certificate().map(|certificate| certificate.id.to_string()).unwrap_or_default(),
         common_name: None,
         sans: Vec::new(),
         key: None,
@@ -50,22 +51,29 @@ pub(super) fn item(item: &WorkItem) -> Result<wire::WorkItem, Problem> {
         lease_until: job.lease_until.map(|at| time(Timestamp::from_unix_micros(at))).unwrap_or_default(),
     };
     Ok(match &item.task {
-        Task::Request(key) => wire::WorkItem {
+        Task::Request { certificate, key } => wire::WorkItem {
             status: wire::JobStatus::parse(JobStatus::AwaitingCsr.as_str()).ok_or_else(Problem::bug)?,
-            common_name: Some(item.certificate.common_name.clone()),
-            sans: item.certificate.sans.iter().map(ToString::to_string).collect(),
+            common_name: Some(certificate.common_name.clone()),
+            sans: certificate.sans.iter().map(ToString::to_string).collect(),
             key: Some(wire::KeySpec { algorithm: key.algorithm.as_str().to_owned(), size: key.size }),
             ..blank
         },
-        Task::Deploy { target, config, version } => wire::WorkItem {
-            target_id: Some(target.id.to_string()),
-            target_name: Some(target.name.clone()),
-            target_type: Some(target.kind.clone()),
-            target_config: Some(serde_json::from_str(config).map_err(|error| Problem::internal(&error))?),
+        Task::Deploy { certificate: _, target, config, version } => wire::WorkItem {
             version_id: Some(version.id.to_string()),
             expected_fingerprint: version.fingerprint_sha256.clone(),
-            ..blank
+            ..at_target(blank, target, config)?
         },
+        Task::Test { target, config } => at_target(blank, target, config)?,
+    })
+}
+
+fn at_target(blank: wire::WorkItem, target: &Target, config: &str) -> Result<wire::WorkItem, Problem> {
+    Ok(wire::WorkItem {
+        target_id: Some(target.id.to_string()),
+        target_name: Some(target.name.clone()),
+        target_type: Some(target.kind.clone()),
+        target_config: Some(serde_json::from_str(config).map_err(|error| Problem::internal(&error))?),
+        ..blank
     })
 }
 

@@ -115,7 +115,12 @@ async fn issuer_delete(
 
 async fn issuer_test(app: App, caller: Caller, path: Path<IssuerId>) -> Result<Json<wire::TestAnswer>, Problem> {
     app.issuer_test(&caller, &path.0).await?;
-    Ok(Json(wire::TestAnswer { status: "connection_successful".to_owned(), message: None }))
+    Ok(Json(wire::TestAnswer {
+        status: "connection_successful".to_owned(),
+        message: None,
+        job_id: None,
+        checks: Vec::new(),
+    }))
 }
 
 async fn server_owned(

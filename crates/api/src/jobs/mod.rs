@@ -68,7 +68,7 @@ async fn job_list(
         Some(None) => {
             return Err(Problem::invalid(
                 "type",
-                "no job of this type is ever made; use Issuance, Renewal or Deployment",
+                "no job of this type is ever made; use Issuance, Renewal, Deployment or TestTarget",
             ));
         }
         Some(kind @ Some(_)) => kind,

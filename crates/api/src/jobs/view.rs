@@ -1,6 +1,7 @@
 //! Jobs between the wire and the use cases.
 
-use certctl_app::jobs::{self, JobView, Run};
+use certctl_app::agents::Step;
+use certctl_app::jobs::{self, JobView, Run, TestFound};
 use certctl_domain::target::VerifyStatus;
 use certctl_domain::work::{JobKind, JobStatus};
 use certctl_edge::Problem;
@@ -11,7 +12,7 @@ use crate::view::{time, time_opt};
 
 /// A job as it is shown.
 pub(crate) fn job(view: &JobView) -> Result<wire::Job, Problem> {
-    let JobView { job, run } = view;
+    let JobView { job, run, found } = view;
     Ok(wire::Job {
         id: job.id.clone(),
         r#type: kind(&job.kind),
@@ -33,13 +34,16 @@ pub(crate) fn job(view: &JobView) -> Result<wire::Job, Problem> {
         verified_at: run.as_ref().and_then(|run| time_opt(run.verified_at)),
         verification_error: run.as_ref().and_then(|run| run.verify_error.clone()),
         verification_fingerprint: run.as_ref().and_then(|run| run.served_fingerprint.clone()),
-        result: run.as_ref().filter(|run| run.outcome.is_some()).map(result).transpose()?,
+        result: match found {
+            Some(found) => Some(tested(found, job.last_error.is_none())),
+            None => run.as_ref().filter(|run| run.outcome.is_some()).map(result).transpose()?,
+        },
     })
 }
 
 /// What the handshakes of a deployment returned.
 pub(super) fn verification(view: &JobView) -> wire::Verification {
-    let JobView { job, run } = view;
+    let JobView { job, run, found: _ } = view;
     let text = |field: fn(&Run) -> Option<String>| run.as_ref().and_then(field).unwrap_or_default();
     wire::Verification {
         job_id: job.id.clone(),
@@ -65,6 +69,27 @@ fn result(run: &Run) -> Result<wire::DeployResult, Problem> {
         error_class: None,
         rolled_back: run.rolled_back.unwrap_or_default(),
     })
+}
+
+/// What a test of a target found.
+fn tested(found: &TestFound, well: bool) -> wire::DeployResult {
+    wire::DeployResult {
+        outcome: if well { "passed" } else { "failed" }.to_owned(),
+        steps: found.steps.iter().map(step).collect(),
+        served_fingerprint: found.served_fingerprint.clone(),
+        duration_ms: found.duration_ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default(),
+        ..wire::DeployResult::default()
+    }
+}
+
+/// A step of a deployment, or a check of a test.
+pub(crate) fn step(step: &Step) -> wire::DeployStep {
+    wire::DeployStep {
+        name: step.name.clone(),
+        ms: u64::try_from(step.ms).unwrap_or_default(),
+        outcome: step.outcome.clone(),
+        detail: step.detail.clone(),
+    }
 }
 
 /// How a handshake went.
@@ -113,6 +138,7 @@ pub(super) fn kind_filter(kind: wire::JobType) -> Option<JobKind> {
         wire::JobType::Issuance => Some(JobKind::Issuance),
         wire::JobType::Renewal => Some(JobKind::Renewal),
         wire::JobType::Deployment => Some(JobKind::Deployment),
+        wire::JobType::TestTarget => Some(JobKind::TestTarget),
         wire::JobType::Validation => None,
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn routes() -> Routes {
         )
         .with(
             post(TEST, target_test)
-                .about("Tests whether the agent is there and the configuration fits, and keeps the result.")
+                .about("Has the agent look at the target without changing anything, and keeps the result. Waits up to 25 s for it, then answers pending.")
                 .fails([409])
                 .perm(Permission::TargetEdit),
         )

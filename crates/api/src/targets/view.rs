@@ -7,6 +7,7 @@ use certctl_edge::Problem;
 use certctl_wire as wire;
 
 use crate::issuers::view::config;
+use crate::jobs::view::step;
 use crate::view::{time, time_opt};
 
 /// A target as it is shown; its configuration was masked when it was stored.
@@ -30,7 +31,12 @@ pub(crate) fn target(target: &Target) -> Result<wire::Target, Problem> {
 }
 
 pub(super) fn tested(tested: &TargetTested) -> wire::TestAnswer {
-    wire::TestAnswer { status: tested.as_str().to_owned(), message: Some(tested.message().to_owned()) }
+    wire::TestAnswer {
+        status: tested.outcome.as_str().to_owned(),
+        message: Some(tested.message.clone()),
+        job_id: tested.job_id.as_ref().map(ToString::to_string),
+        checks: tested.checks.iter().map(step).collect(),
+    }
 }
 
 pub(super) fn new(body: wire::TargetCreate) -> NewTarget {

@@ -59,13 +59,13 @@ impl App {
     async fn csr_job(&self, caller: &Caller, job: Option<&JobId>, certificate: Option<&CertificateId>) -> Result<Job> {
         if let Some(id) = job {
             let job = self.agent_job(caller, id).await?;
-            if job.kind == JobKind::Deployment.as_str() {
-                return Err(Error::conflict(
+            return match JobKind::parse(&job.kind) {
+                Some(kind @ (JobKind::Deployment | JobKind::TestTarget)) => Err(Error::conflict(
                     "not_awaiting_csr",
-                    format!("job {id} is a deployment and waits for no request"),
-                ));
-            }
-            return Ok(job);
+                    format!("job {id} is a {} and waits for no request", kind.as_str()),
+                )),
+                Some(JobKind::Issuance | JobKind::Renewal) | None => Ok(job),
+            };
         }
         let certificate = certificate.ok_or_else(|| Error::invalid("job_id", "name the job the request is for"))?;
         let agent = caller.require_agent()?;

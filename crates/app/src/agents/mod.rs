@@ -7,6 +7,7 @@ mod heartbeat;
 mod identity;
 mod register;
 mod report;
+mod test;
 mod verify;
 mod work;
 

@@ -11,7 +11,7 @@ use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Job, Lease, State};
 use certctl_store::runs::Run;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::csr::lease_held;
@@ -46,8 +46,8 @@ pub struct Report {
     pub rolled_back: Option<bool>,
 }
 
-/// One step of a deployment.
-#[derive(Debug, Clone, Serialize)]
+/// One step of a deployment, or one check of a test.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Its name.
     pub name: String,
@@ -56,7 +56,7 @@ pub struct Step {
     /// How it ended.
     pub outcome: String,
     /// More about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
 
@@ -89,8 +89,12 @@ impl App {
         if job.state == State::Succeeded {
             return Ok(());
         }
-        if job.kind != JobKind::Deployment.as_str() {
-            return Err(Error::conflict("not_a_deployment", format!("job {id} ends when its request is signed")));
+        match JobKind::parse(&job.kind) {
+            Some(JobKind::Deployment) => {}
+            Some(JobKind::TestTarget) => return self.test_reported(caller, &job, report, None).await,
+            Some(JobKind::Issuance | JobKind::Renewal) | None => {
+                return Err(Error::conflict("not_a_deployment", format!("job {id} ends when its request is signed")));
+            }
         }
         lease_held(caller, &job, report.lease_epoch)?;
         let facts = self.deployment_facts(&job).await?;
@@ -124,7 +128,12 @@ impl App {
             failure_class(report.error_class.as_deref()),
             report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned()),
         );
-        self.issuance_reported_failed(&job, &held, failure).await
+        match JobKind::parse(&job.kind) {
+            Some(JobKind::TestTarget) => self.test_reported(caller, &job, report, Some(&failure)).await,
+            Some(JobKind::Issuance | JobKind::Renewal | JobKind::Deployment) | None => {
+                self.issuance_reported_failed(&job, &held, failure).await
+            }
+        }
     }
 
     pub(super) async fn deployment_facts(&self, job: &Job) -> Result<Deployed> {

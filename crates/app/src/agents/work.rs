@@ -38,25 +38,48 @@ pub struct KeyWanted {
 pub struct WorkItem {
     /// The leased job.
     pub job: Job,
-    /// The certificate.
-    pub certificate: Certificate,
     /// What it is about.
     pub task: Task,
+}
+
+impl WorkItem {
+    /// The certificate it is about; none for a test of a target.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match &self.task {
+            Task::Request { certificate, .. } | Task::Deploy { certificate, .. } => Some(certificate),
+            Task::Test { .. } => None,
+        }
+    }
 }
 
 /// What a piece of work is about.
 #[derive(Debug)]
 pub enum Task {
     /// Make a key and send a request.
-    Request(KeyWanted),
+    Request {
+        /// For which certificate.
+        certificate: Box<Certificate>,
+        /// With which key.
+        key: KeyWanted,
+    },
     /// Install a version.
     Deploy {
+        /// Of which certificate.
+        certificate: Box<Certificate>,
         /// Where.
         target: Box<Target>,
         /// The target's configuration, JSON, secrets included: only the agent it is pinned to sees this.
         config: Zeroizing<String>,
         /// What.
         version: Box<Version>,
+    },
+    /// Look at a target and change nothing.
+    Test {
+        /// Which.
+        target: Box<Target>,
+        /// Its configuration, as for a deployment.
+        config: Zeroizing<String>,
     },
 }
 
@@ -142,8 +165,10 @@ impl App {
 
     async fn work_unbuilt(&self, job: &Job, failure: Failure) -> Result<()> {
         let Some(held) = job.lease() else { return Ok(()) };
-        if job.kind == JobKind::Deployment.as_str() {
-            return self.deployment_unbuilt(job, &held, &failure).await;
+        match JobKind::parse(&job.kind) {
+            Some(JobKind::Deployment) => return self.deployment_unbuilt(job, &held, &failure).await,
+            Some(JobKind::TestTarget) => return self.test_unbuilt(job, &held, &failure).await,
+            Some(JobKind::Issuance | JobKind::Renewal) | None => {}
         }
         let message = failure.message.clone();
         match self.issuance_reported_failed(job, &held, failure).await {
@@ -214,6 +239,9 @@ impl App {
 
     /// Everything needed for a leased job; nothing when it has become pointless.
     async fn work_item(&self, agent: &AgentId, job: Job) -> Result<Option<WorkItem>> {
+        if job.kind == JobKind::TestTarget.as_str() {
+            return self.work_test(agent, job).await;
+        }
         let id = job.certificate_id.as_deref().ok_or_else(|| Error::internal("an agent's job names no certificate"))?;
         let id = CertificateId::parse(id).map_err(|error| Error::bug("reading a certificate id", error))?;
         let Some(certificate) = certctl_store::certificates::get(self.db(), &id).await? else {
@@ -224,7 +252,8 @@ impl App {
         }
         if job.kind != JobKind::Deployment.as_str() {
             let profile = self.profile_for_issue(certificate.certificate_profile_id.as_ref()).await?;
-            return Ok(Some(WorkItem { job, certificate, task: Task::Request(key_wanted(&profile)) }));
+            let key = key_wanted(&profile);
+            return Ok(Some(WorkItem { job, task: Task::Request { certificate: Box::new(certificate), key } }));
         }
         self.work_deployment(agent, job, certificate).await
     }
@@ -260,15 +289,12 @@ impl App {
             return Ok(None);
         }
         let config = self.target_config(&target)?;
-        Ok(Some(WorkItem {
-            job,
-            certificate,
-            task: Task::Deploy { target: Box::new(target), config, version: Box::new(version) },
-        }))
+        let (certificate, target, version) = (Box::new(certificate), Box::new(target), Box::new(version));
+        Ok(Some(WorkItem { job, task: Task::Deploy { certificate, target, config, version } }))
     }
 
     /// The configuration of a target with its secrets.
-    fn target_config(&self, target: &Target) -> Result<Zeroizing<String>> {
+    pub(super) fn target_config(&self, target: &Target) -> Result<Zeroizing<String>> {
         let Some(sealed) = &target.sealed_config else { return Ok(Zeroizing::new(target.config.clone())) };
         let opened = self.sealer().open("targets", "sealed_config", target.id.as_str(), sealed)?;
         String::from_utf8(opened.to_vec())
@@ -277,7 +303,7 @@ impl App {
     }
 
     /// Ends a leased job that nothing waits for any more.
-    async fn work_pointless(&self, job: &Job) -> Result<Option<WorkItem>> {
+    pub(super) async fn work_pointless(&self, job: &Job) -> Result<Option<WorkItem>> {
         if let Some(held) = job.lease() {
             let mut unit = Unit::new();
             let reason = JobFailure {
@@ -285,6 +311,7 @@ impl App {
                 error: "called off, or no longer wanted: its certificate, target or version changed".to_owned(),
             };
             lease::stop(&mut unit, &held, &reason, self.now().unix_micros());
+            unit.wake(crate::targets::test_topic(&job.id));
             self.commit_or_moved(unit).await?;
         }
         Ok(None)

@@ -4,6 +4,7 @@ mod cancel;
 mod decide;
 mod read;
 
+pub use crate::payload::TestFound;
 pub use cancel::Cancelled;
 pub use certctl_jobs::Job;
 pub use certctl_store::runs::Run;

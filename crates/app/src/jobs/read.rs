@@ -12,6 +12,7 @@ use super::{JOB, is_public, states};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::list::{COUNT_MAX, Count, Cursor, Key, Listed, NEWEST_FIRST, Start, Total, Window};
+use crate::payload::{TestFound, TestPayload};
 use crate::world::App;
 
 /// Which jobs a list shows.
@@ -34,6 +35,18 @@ pub struct JobView {
     pub job: Job,
     /// What its deployment did; absent for other kinds, and before the first attempt.
     pub run: Option<Run>,
+    /// What its test of a target found; absent for other kinds, and before the agent has looked.
+    pub found: Option<TestFound>,
+}
+
+impl JobView {
+    fn new(job: Job, run: Option<Run>) -> Result<Self> {
+        let found = match JobKind::parse(&job.kind) {
+            Some(JobKind::TestTarget) => TestPayload::read(&job)?.found,
+            Some(JobKind::Issuance | JobKind::Renewal | JobKind::Deployment) | None => None,
+        };
+        Ok(Self { job, run, found })
+    }
 }
 
 impl App {
@@ -45,7 +58,7 @@ impl App {
         caller.require(Permission::JobRead)?;
         let job = self.job_shown(id).await?;
         let run = certctl_store::runs::get(self.db(), id).await?;
-        Ok(JobView { job, run })
+        JobView::new(job, run)
     }
 
     /// What the handshakes of a deployment returned.
@@ -59,7 +72,7 @@ impl App {
             return Err(Error::missing("verification of job", id));
         }
         let run = certctl_store::runs::get(self.db(), id).await?;
-        Ok(JobView { job, run })
+        JobView::new(job, run)
     }
 
     /// Jobs, newest first.
@@ -98,7 +111,11 @@ impl App {
         let ids: Vec<&str> = deployments.map(|job| job.id.as_str()).collect();
         let runs = certctl_store::runs::of_jobs(self.db(), &ids).await?;
         let mut runs: HashMap<String, Run> = runs.into_iter().map(|run| (run.job_id.to_string(), run)).collect();
-        Ok(jobs.into_iter().map(|job| JobView { run: runs.remove(&job.id), job }).collect())
+        let with_run = |job: Job| {
+            let run = runs.remove(&job.id);
+            JobView::new(job, run)
+        };
+        jobs.into_iter().map(with_run).collect()
     }
 
     pub(super) async fn job_shown(&self, id: &JobId) -> Result<Job> {

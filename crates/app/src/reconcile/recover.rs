@@ -5,6 +5,7 @@ use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::{Job, Recovery};
 
 use super::{BATCH, Report};
+use crate::caller::Caller;
 use crate::error::Result;
 use crate::issue::Failure;
 use crate::world::App;
@@ -31,11 +32,15 @@ impl App {
         let worker = job.lease_owner.as_deref().unwrap_or("unknown");
         let message = format!("{worker} stopped answering while it worked on it");
         if recovery == Recovery::Failed {
-            if job.kind == JobKind::Deployment.as_str() {
-                self.deployment_exhausted_into(&mut unit, job, &message).await?;
-            } else {
-                let failure = Failure::new(FailureClass::Transient, message.clone());
-                self.issuance_exhausted_into(&mut unit, job, &failure).await?;
+            match JobKind::parse(&job.kind) {
+                Some(JobKind::Deployment) => self.deployment_exhausted_into(&mut unit, job, &message).await?,
+                Some(JobKind::TestTarget) => {
+                    self.test_ended_into(&mut unit, &Caller::system("recover"), job, Some(&message)).await?;
+                }
+                Some(JobKind::Issuance | JobKind::Renewal) | None => {
+                    let failure = Failure::new(FailureClass::Transient, message.clone());
+                    self.issuance_exhausted_into(&mut unit, job, &failure).await?;
+                }
             }
         }
         let moved = self.commit_or_moved(unit).await?;

@@ -1,8 +1,8 @@
-//! Waiting has an end: jobs for which no request arrived.
+//! Waiting has an end: jobs for which no request arrived, and tests that no agent took up.
 
 use certctl_db::Unit;
 use certctl_domain::audit::{Action, Event};
-use certctl_domain::work::FailureClass;
+use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Job, State};
 
@@ -29,6 +29,21 @@ impl App {
         let failure = Failure::new(FailureClass::Expired, message);
         for job in &waiting {
             report.count("ending job", &job.id, self.csr_time_out(job, &failure).await)?;
+        }
+        Ok(report)
+    }
+
+    /// One pass over tests of targets that their agents did not take up.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database cannot be asked.
+    pub async fn test_timeout_pass(&self) -> Result<Report> {
+        let before = (self.now() - self.settings().test_timeout).unix_micros();
+        let kind = Some(JobKind::TestTarget.as_str());
+        let waiting = certctl_jobs::stale(self.db(), State::Pending, kind, before, u64::from(BATCH)).await?;
+        let mut report = Report::over(waiting.len());
+        for job in &waiting {
+            report.count("ending job", &job.id, self.test_time_out(job).await)?;
         }
         Ok(report)
     }

@@ -8,7 +8,8 @@ mod update;
 
 pub use certctl_store::targets::Filter as TargetFilter;
 pub use create::NewTarget;
-pub use test::TargetTested;
+pub(crate) use test::topic as test_topic;
+pub use test::{TargetTested, TestOutcome};
 pub use update::TargetInput;
 
 use certctl_connector::ConfigSchema;

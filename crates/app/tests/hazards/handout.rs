@@ -30,7 +30,7 @@ pub(crate) async fn a_request_that_cannot_be_built_harms_no_other(world: &TestWo
         .await;
     damage(world, &format!("UPDATE jobs SET payload = '{{' WHERE id = '{}'", worse_job.id)).await;
     let items = work(&world.app, &agent).await;
-    let given: Vec<_> = items.iter().map(|item| &item.certificate.id).collect();
+    let given: Vec<_> = items.iter().map(|item| &item.certificate().expect("a certificate").id).collect();
     assert_eq!(given, [&good]);
     for (certificate, id) in [(&bare, &bare_job.id), (&worse, &worse_job.id)] {
         let ended = job(world, id).await;
@@ -50,7 +50,7 @@ pub(crate) async fn a_deployment_that_cannot_be_built_is_a_failed_attempt(world:
     let broken = open_job(world, &bad).await;
     damage(world, &format!("UPDATE jobs SET payload = '{{' WHERE id = '{}'", broken.id)).await;
     let items = work(&world.app, &agent).await;
-    let given: Vec<_> = items.iter().map(|item| &item.certificate.id).collect();
+    let given: Vec<_> = items.iter().map(|item| &item.certificate().expect("a certificate").id).collect();
     assert_eq!(given, [&good]);
     let mut ended = job(world, &broken.id).await;
     assert_eq!((ended.state, ended.attempt), (State::Pending, 1), "it is tried again");
@@ -70,7 +70,10 @@ pub(crate) async fn a_deployment_that_cannot_be_built_is_a_failed_attempt(world:
     world.clock.set(failed.next_attempt_at.expect("another job follows"));
     world.settle().await;
     let items = work(&world.app, &agent).await;
-    assert!(items.iter().any(|item| item.certificate.id == bad), "the job made anew can be read");
+    assert!(
+        items.iter().any(|item| item.certificate().is_some_and(|certificate| certificate.id == bad)),
+        "the job made anew can be read"
+    );
 }
 
 /// A seal, and a factory, that the database does not answer.

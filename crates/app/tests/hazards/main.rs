@@ -5,6 +5,7 @@ mod enrolment;
 mod handout;
 mod passes;
 mod support;
+mod targets;
 mod verification;
 
 /// One module for each back end, with the same tests.
@@ -40,4 +41,11 @@ on_both! {
     crate::passes::a_bad_row_stops_no_recovery as a_bad_row_stops_no_recovery,
     crate::passes::a_bad_row_stops_no_timeout as a_bad_row_stops_no_timeout,
     crate::passes::a_bad_row_stops_no_agent_that_starts as a_bad_row_stops_no_agent_that_starts,
+    crate::targets::a_test_is_answered_with_what_the_agent_found as a_test_is_answered_with_what_the_agent_found,
+    crate::targets::a_finding_of_the_agent_fails_the_test as a_finding_of_the_agent_fails_the_test,
+    crate::targets::a_test_ends_when_its_agent_dies as a_test_ends_when_its_agent_dies,
+    crate::targets::a_test_ends_when_its_agent_never_takes_it_up as a_test_ends_when_its_agent_never_takes_it_up,
+    crate::targets::a_test_can_be_cancelled as a_test_can_be_cancelled,
+    crate::targets::a_target_that_changed_meanwhile_is_not_called_tested as a_target_that_changed_meanwhile_is_not_called_tested,
+    crate::targets::a_test_is_no_work_on_a_certificate as a_test_is_no_work_on_a_certificate,
 }

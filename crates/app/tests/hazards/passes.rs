@@ -61,7 +61,7 @@ pub(crate) async fn a_bad_row_stops_no_agent_that_starts(world: &TestWorld) {
     assert_eq!(work(&world.app, &agent).await.len(), 3);
     lose(world, &jobs[1].1, (world.app.now() + Duration::from_secs(60)).unix_micros()).await;
     let items = world.app.agent_work(&agent.caller(), Duration::ZERO, true).await.expect("work is answered");
-    let mut given: Vec<_> = items.iter().map(|item| item.certificate.id.clone()).collect();
+    let mut given: Vec<_> = items.iter().map(|item| item.certificate().expect("a certificate").id.clone()).collect();
     given.sort();
     let mut wanted = vec![jobs[0].0.clone(), jobs[2].0.clone()];
     wanted.sort();

@@ -42,8 +42,8 @@ pub(crate) async fn work(app: &App, agent: &TestAgent) -> Vec<WorkItem> {
 /// Sends the requests that are asked for, so that what follows is deployments.
 pub(crate) async fn send_requests(world: &TestWorld, agent: &TestAgent) {
     for item in work(&world.app, agent).await {
-        assert!(matches!(item.task, Task::Request(_)), "a request is asked for first");
-        let pem = csr(&item.certificate.common_name);
+        let Task::Request { certificate, .. } = &item.task else { panic!("a request is asked for first") };
+        let pem = csr(&certificate.common_name);
         let answer = world
             .app
             .agent_csr_submit(&agent.caller(), Some(&id(&item.job)), None, Some(item.job.lease_epoch), &pem)

@@ -22,7 +22,7 @@ async fn deployment(world: &TestWorld, agent: &TestAgent) -> WorkItem {
 fn wanted(item: &WorkItem) -> String {
     match &item.task {
         Task::Deploy { version, .. } => version.fingerprint_sha256.clone().expect("an issued version"),
-        Task::Request(_) => panic!("a deployment is due"),
+        Task::Request { .. } | Task::Test { .. } => panic!("a deployment is due"),
     }
 }
 

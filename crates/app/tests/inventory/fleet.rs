@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use certctl_app::Error;
 use certctl_app::fleet::{Retire, Retired};
-use certctl_app::targets::{NewTarget, TargetTested};
+use certctl_app::targets::{NewTarget, TestOutcome};
 use certctl_app::tokens::TokenInput;
 use certctl_domain::agent::Agent;
+use certctl_domain::permission::Role;
 use certctl_domain::target::Target;
 use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::settings::agent;
-use crate::support::{Fixture, admin, first_page, refused_fields};
+use crate::support::{Fixture, admin, first_page, person, refused_fields};
 
 pub(crate) async fn a_token_is_shown_once_and_withdrawn(fixture: &Fixture) {
     let (app, caller) = (&fixture.app, admin());
@@ -71,18 +72,20 @@ pub(crate) async fn a_target_test_names_what_is_in_the_way(fixture: &Fixture) {
     let (app, caller) = (&fixture.app, admin());
     let made = app.agent_create(&caller, agent("web-1")).await.expect("created");
     let target = file_target(fixture, &made.agent).await;
-    match app.target_test(&caller, &target.id).await.expect("tested") {
-        TargetTested::Failed(cause) => assert!(cause.contains("web-1 is offline"), "{cause}"),
-        TargetTested::Success => panic!("the agent was never heard of"),
-    }
+    let tested = app.target_test(&caller, &target.id).await.expect("tested");
+    assert_eq!((tested.outcome, tested.job_id), (TestOutcome::Failed, None), "nobody is asked who cannot hear");
+    assert!(tested.message.contains("web-1 is offline"), "{}", tested.message);
+    let stored = app.target_get(&caller, &target.id).await.expect("read");
+    assert_eq!((stored.test_status.as_str(), stored.revision), ("failed", 1));
     let mut seen = made.agent.clone();
     seen.last_heartbeat_at = Some(app.now());
     fixture.commit(|unit| certctl_store::agents::record_heartbeat(unit, &seen)).await;
-    assert_eq!(app.target_test(&caller, &target.id).await.expect("tested"), TargetTested::Success);
-    let stored = app.target_get(&caller, &target.id).await.expect("read");
-    assert_eq!((stored.test_status.as_str(), stored.revision), ("success", 1));
+    let tested = app.target_test(&caller, &target.id).await.expect("tested");
+    assert!(tested.outcome == TestOutcome::Pending && tested.job_id.is_some(), "{tested:?}");
     fixture.pass(Duration::from_secs(301));
-    assert!(matches!(app.target_test(&caller, &target.id).await.expect("tested"), TargetTested::Failed(_)));
+    assert_eq!(app.target_test(&caller, &target.id).await.expect("tested").outcome, TestOutcome::Failed);
+    let viewer = app.target_test(&person("vera", Role::Viewer), &target.id).await;
+    assert!(matches!(viewer, Err(Error::Denied(_))), "{viewer:?}");
 }
 
 async fn file_target(fixture: &Fixture, agent: &Agent) -> Target {

@@ -13,7 +13,7 @@ pub(crate) enum JobVerb {
         /// Pending, AwaitingCSR, AwaitingApproval, Running, Completed, Failed or Cancelled
         #[arg(long)]
         status: Option<String>,
-        /// Issuance, Renewal or Deployment
+        /// Issuance, Renewal, Deployment or TestTarget
         #[arg(long = "type", value_name = "TYPE")]
         kind: Option<String>,
         #[command(flatten)]

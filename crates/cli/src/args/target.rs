@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::Rows;
+use super::{Rows, Waiting};
 
 /// What to do with targets.
 #[derive(Debug, Subcommand)]
@@ -33,10 +33,13 @@ pub(crate) enum TargetVerb {
         /// Its id
         id: String,
     },
-    /// Whether a deployment could begin
+    /// Have the agent look whether a deployment could succeed, without changing anything
+    #[command(after_help = "Example:\n  certctl target test tgt_01J… --wait --timeout 1m")]
     Test {
         /// Its id
         id: String,
+        #[command(flatten)]
+        waiting: Waiting,
     },
 }
 

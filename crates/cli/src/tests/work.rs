@@ -361,3 +361,34 @@ async fn approvals_and_jobs_are_decided() {
     let ended = peer.certctl("job cancel job_1 -y").await;
     assert_eq!((ended.code, ended.err.as_str()), (0, "job job_1 is cancelled\n"));
 }
+
+#[tokio::test]
+async fn a_target_is_tested_and_the_exit_code_tells() {
+    let check = json!({ "name": "path", "ms": 0, "outcome": "failed", "detail": "/x is not under an allowed path" });
+    let failed = json!({ "status": "failed", "message": "path: /x is not …", "job_id": "job_1", "checks": [check] });
+    let pending = json!({ "status": "pending", "message": "the agent has not answered yet", "job_id": "job_2" });
+    let test = |status: &str| {
+        let mut job = job("job_2", status, None);
+        job["type"] = json!("TestTarget");
+        job
+    };
+    let peer = Peer::start(&[
+        ("POST /api/v1/targets/tgt_1/test", &[(200, json!({ "status": "success", "message": "all is well" }))]),
+        ("POST /api/v1/targets/tgt_2/test", &[(200, failed)]),
+        ("POST /api/v1/targets/tgt_3/test", &[(200, pending)]),
+        ("GET /api/v1/jobs/job_2", &[(200, test("Running")), (200, test("Completed"))]),
+    ])
+    .await;
+    assert_eq!(peer.certctl("target test tgt_1").await.code, 0);
+    let ended = peer.certctl("target test tgt_2").await;
+    assert_eq!(ended.code, 20, "{}", ended.err);
+    expect![[r#"
+        Result   failed
+        Message  path: /x is not …
+        Check    path failed: /x is not under an allowed path
+    "#]]
+    .assert_eq(&ended.out);
+    assert_eq!(peer.certctl("target test tgt_3").await.code, 10);
+    let ended = peer.certctl("target test tgt_3 --wait").await;
+    assert_eq!((ended.code, ended.out.as_str()), (0, "Result  success\n"), "{}", ended.err);
+}

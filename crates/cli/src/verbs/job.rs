@@ -24,7 +24,8 @@ pub(crate) async fn run(session: &mut Session<'_>, verb: JobVerb) -> Result<Exit
         }
         JobVerb::Cancel { id } => {
             let job = session.client.job(&id).await?;
-            let what = format!("Cancel {} job {id} of {}", job.r#type, job.certificate_id);
+            let about = if job.certificate_id.is_empty() { maybe(job.target_id.as_ref()) } else { job.certificate_id };
+            let what = format!("Cancel {} job {id} of {about}", job.r#type);
             confirm(session, &Deed { what, consequences: Vec::new(), name: &id, grave: false })?;
             session.client.job_cancel(&id).await?;
             session.say(&format!("job {id} is cancelled"));

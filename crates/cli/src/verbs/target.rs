@@ -1,16 +1,17 @@
 //! Targets.
 
 use certctl_client::Query;
-use certctl_wire::{Target, TargetUpdate as Change};
+use certctl_wire::{Job, JobStatus, Target, TargetUpdate as Change, TestAnswer};
 use serde_json::{Map, Value};
 
-use crate::args::{TargetCreate, TargetUpdate, TargetVerb};
+use crate::args::{TargetCreate, TargetUpdate, TargetVerb, Waiting};
 use crate::confirm::{Deed, confirm};
 use crate::exit::Exit;
 use crate::failure::{Failure, Result};
 use crate::files;
 use crate::output::{self, Show, maybe_time, time};
 use crate::session::Session;
+use crate::wait::{self, Patience};
 
 pub(crate) async fn run(session: &mut Session<'_>, verb: TargetVerb) -> Result<Exit> {
     match verb {
@@ -25,7 +26,7 @@ pub(crate) async fn run(session: &mut Session<'_>, verb: TargetVerb) -> Result<E
         TargetVerb::Create(ask) => create(session, ask).await?,
         TargetVerb::Update(ask) => update(session, ask).await?,
         TargetVerb::Delete { id } => delete(session, &id).await?,
-        TargetVerb::Test { id } => return test(session, &id).await,
+        TargetVerb::Test { id, waiting } => return test(session, &id, &waiting).await,
     }
     Ok(Exit::Ok)
 }
@@ -80,11 +81,35 @@ async fn delete(session: &mut Session<'_>, id: &str) -> Result<()> {
     Ok(())
 }
 
-async fn test(session: &mut Session<'_>, id: &str) -> Result<Exit> {
-    let answer = session.client.target_test(id).await?;
-    let message = answer.message.clone().unwrap_or_default();
-    output::one_as(session, &answer, id, &[("Result", answer.status.clone()), ("Message", message)]);
-    Ok(if answer.status == "success" { Exit::Ok } else { Exit::Finding })
+async fn test(session: &mut Session<'_>, id: &str, waiting: &Waiting) -> Result<Exit> {
+    let mut answer = session.client.target_test(id).await?;
+    if let Some(job) = answer.job_id.clone().filter(|_| waiting.wait && answer.status == PENDING) {
+        answer = ended(wait::job_ended(session, &job, &mut Patience::new(waiting.timeout)).await?);
+    }
+    let mut pairs = vec![("Result", answer.status.clone()), ("Message", answer.message.clone().unwrap_or_default())];
+    for check in &answer.checks {
+        let detail = check.detail.as_ref().map(|detail| format!(": {detail}")).unwrap_or_default();
+        pairs.push(("Check", format!("{} {}{detail}", check.name, check.outcome)));
+    }
+    output::one_as(session, &answer, id, &pairs);
+    Ok(match answer.status.as_str() {
+        "success" => Exit::Ok,
+        PENDING => Exit::TimedOut,
+        _ => Exit::Finding,
+    })
+}
+
+const PENDING: &str = "pending";
+
+/// The answer that the server would have given.
+fn ended(job: Job) -> TestAnswer {
+    let well = job.status == JobStatus::Completed;
+    TestAnswer {
+        status: if well { "success" } else { "failed" }.to_owned(),
+        message: job.last_error,
+        job_id: Some(job.id),
+        checks: job.result.map(|result| result.steps).unwrap_or_default(),
+    }
 }
 
 fn from_file(session: &mut Session<'_>, path: Option<&std::path::Path>) -> Result<Option<Map<String, Value>>> {

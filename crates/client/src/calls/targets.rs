@@ -47,7 +47,7 @@ impl Client {
         self.done(Call::delete(api(["targets", id]))).await
     }
 
-    /// Whether a deployment to a target could begin: its agent is known and heard of.
+    /// Has the agent of a target look whether a deployment could succeed; `pending` when it has not answered in time.
     ///
     /// # Errors
     /// As every call.

@@ -28,7 +28,7 @@ pub(super) struct Locks(#[expect(dead_code, reason = "the descriptors are the lo
 pub(super) async fn all(site: &Site, plan: &Plan, deadline: Instant) -> Result<Locks, Trouble> {
     let mut names = BTreeSet::from([target_lock(&plan.target)?]);
     for file in &plan.files {
-        let place = Place::open(&file.path, site)?;
+        let place = Place::open(&file.to.path, site)?;
         names.insert(format!("file-{}", sha256(place.path().as_os_str().as_encoded_bytes())));
     }
     take(site, names, deadline).await

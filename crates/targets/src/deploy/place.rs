@@ -11,7 +11,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Stat, Uid, XattrFlags},
+    fs::{AtFlags, CWD, FileType, Gid, MemfdFlags, Mode, OFlags, Stat, Uid, XattrFlags},
     io::Errno,
 };
 
@@ -135,11 +135,7 @@ impl Place {
             .map(File::from)
             .map_err(|error| failed(error.into()))?;
         file.write_all(bytes).map_err(failed)?;
-        let about = rustix::fs::fstat(&file).map_err(|error| failed(error.into()))?;
-        if (about.st_uid, about.st_gid) != (access.uid, access.gid) {
-            let owner = (Some(Uid::from_raw(access.uid)), Some(Gid::from_raw(access.gid)));
-            rustix::fs::fchown(&file, owner.0, owner.1).map_err(|error| self.cannot_give(access, error))?;
-        }
+        self.give(file.as_fd(), access)?;
         if list == AccessList::Removed {
             // Before the mode: on a file with a list, chmod sets what the list may grant at most.
             remove_list(file.as_fd()).map_err(|error| failed(error.into()))?;
@@ -149,6 +145,26 @@ impl Place {
             self.copy_attributes(like, file.as_fd(), list);
         }
         file.sync_all().map_err(failed)
+    }
+
+    /// Whether a deployment could write here and give the file to the owner of `access`. Changes nothing: the owner is tried on
+    /// memory.
+    pub(crate) fn check_writable(&self, access: &Access) -> Result<(), Trouble> {
+        use rustix::fs::Access as May;
+        rustix::fs::accessat(&self.dir, ".", May::WRITE_OK | May::EXEC_OK, AtFlags::empty())
+            .map_err(|error| Trouble::io("write to the directory of", &self.path, &error.into()))?;
+        let memory = rustix::fs::memfd_create("certctl-test", MemfdFlags::CLOEXEC)
+            .map_err(|error| Trouble::io("try the owner of", &self.path, &error.into()))?;
+        self.give(memory.as_fd(), access)
+    }
+
+    fn give(&self, file: BorrowedFd<'_>, access: &Access) -> Result<(), Trouble> {
+        let about = rustix::fs::fstat(file).map_err(|error| Trouble::io("look at", &self.path, &error.into()))?;
+        if (about.st_uid, about.st_gid) == (access.uid, access.gid) {
+            return Ok(());
+        }
+        rustix::fs::fchown(file, Some(Uid::from_raw(access.uid)), Some(Gid::from_raw(access.gid)))
+            .map_err(|error| self.cannot_give(access, error))
     }
 
     /// Links what is there under `name`; where links are not possible, copies it.

@@ -28,8 +28,13 @@ pub(crate) struct Plan {
 
 /// One file of a deployment.
 pub(crate) struct PlannedFile {
-    pub(crate) path: PathBuf,
+    pub(crate) to: Destination,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
+}
+
+/// Where a file goes, and whose it is to be.
+pub(crate) struct Destination {
+    pub(crate) path: PathBuf,
     /// Holds a private key.
     pub(crate) private: bool,
     /// What the configuration says; where it is silent the present file's, else the default, decides.
@@ -59,13 +64,18 @@ impl Plan {
         check_material(&self.material, now)?;
         let mut seen = BTreeSet::new();
         for file in &self.files {
-            let place = Place::open(&file.path, site)?;
-            if !seen.insert(place.path().to_owned()) {
-                return Err(Trouble::config(format!("{} is the destination of two files", place.path().display())));
-            }
+            only_once(&mut seen, &Place::open(&file.to.path, site)?)?;
         }
         self.commands.iter().try_for_each(|argv| command::check(site, argv))
     }
+}
+
+/// Refuses a place that another file goes to.
+pub(super) fn only_once(seen: &mut BTreeSet<PathBuf>, place: &Place) -> Result<(), Trouble> {
+    if seen.insert(place.path().to_owned()) {
+        return Ok(());
+    }
+    Err(Trouble::config(format!("{} is the destination of two files", place.path().display())))
 }
 
 /// A leaf, its key and its chain that belong together and are valid now.

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 use super::{
     Step,
     place::{Access, AccessList, Place, Present, SharedPlace},
-    plan::{Plan, PlannedFile},
+    plan::{Destination, Plan, PlannedFile},
     record::{Former, Intent, IntentFile, Phase, Record, sha256, sync_parent},
 };
 use crate::{site::Site, trouble::Trouble};
@@ -60,12 +60,13 @@ impl Swap {
         let backups = site.backups(&plan.target).join((record.generation + 1).to_string());
         let mut slots = Vec::with_capacity(plan.files.len());
         for (index, file) in plan.files.into_iter().enumerate() {
-            let place = Place::open(&file.path, &site)?;
+            let place = Place::open(&file.to.path, &site)?;
             let former = place.look()?;
             refuse_foreign(&place, former.as_ref(), &record.created, plan.adopt)?;
             slots.push(Slot::new(place, file, former, &backups.join(format!("{index}.pem"))));
         }
-        let previous_fingerprint = slots.first().and_then(|slot| slot.former.as_ref()).and_then(leaf_fingerprint);
+        let previous_fingerprint =
+            slots.first().and_then(|slot| slot.former.as_ref()).and_then(leaf).map(|leaf| leaf.fingerprint_sha256());
         let intent = Intent {
             phase: Phase::Swapping,
             fingerprint: plan.material.leaf.fingerprint_sha256(),
@@ -239,7 +240,7 @@ impl Swap {
 impl Slot {
     fn new(place: Place, file: PlannedFile, former: Option<Present>, backup: &Path) -> Self {
         let id = &sha256(place.path().as_os_str().as_encoded_bytes())[..16];
-        let access = wanted_access(&file, former.as_ref());
+        let access = wanted_access(&file.to, former.as_ref());
         let intent = IntentFile {
             path: place.path().to_owned(),
             staged: format!(".certctl-{id}.new"),
@@ -252,14 +253,14 @@ impl Slot {
             }),
         };
         // A list could let more people at a key than its mode tells, and would override a permission of the configuration.
-        let list = if file.private || file.mode.is_some() { AccessList::Removed } else { AccessList::Kept };
-        let wanted = Wanted { bytes: file.bytes, access, list, private: file.private };
+        let list = if file.to.private || file.to.mode.is_some() { AccessList::Removed } else { AccessList::Kept };
+        let wanted = Wanted { bytes: file.bytes, access, list, private: file.to.private };
         Self { place: Arc::new(place), file: intent, wanted: Some(wanted), former }
     }
 }
 
 /// Explicit configuration, else what the present file has, else the default. A key that others could read is not kept so.
-fn wanted_access(file: &PlannedFile, former: Option<&Present>) -> Access {
+pub(super) fn wanted_access(file: &Destination, former: Option<&Present>) -> Access {
     let default_mode = if file.private { 0o600 } else { 0o644 };
     let kept_mode = former.map(|present| match file.private {
         true => present.access_without_list().mode & !0o007,
@@ -274,7 +275,7 @@ fn wanted_access(file: &PlannedFile, former: Option<&Present>) -> Access {
 }
 
 /// A file that is neither PEM nor ours is something else that somebody needs.
-fn refuse_foreign(
+pub(super) fn refuse_foreign(
     place: &Place,
     present: Option<&Present>,
     created: &BTreeSet<PathBuf>,
@@ -288,11 +289,11 @@ fn refuse_foreign(
     Err(Trouble::config(format!("{} {remedy}", place.path().display())))
 }
 
-/// Of the first certificate in a file.
-fn leaf_fingerprint(present: &Present) -> Option<String> {
+/// The first certificate in a file.
+pub(super) fn leaf(present: &Present) -> Option<Certificate> {
     let text = std::str::from_utf8(&present.bytes).ok()?;
     let block = pem::blocks(text).filter_map(Result::ok).find(|block| block.label == "CERTIFICATE")?;
-    Certificate::parse_der(&block.der).ok().map(|leaf| leaf.fingerprint_sha256())
+    Certificate::parse_der(&block.der).ok()
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {

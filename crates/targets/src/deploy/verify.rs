@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use certctl_connector::{
-    ErrorClass,
+    Check, ErrorClass,
     target::{Served, Verification},
 };
-use certctl_probe::{ProbeError, handshake};
+use certctl_pki::Certificate;
+use certctl_probe::{Presented, ProbeError, handshake};
 use serde::{Deserialize, Serialize};
 
 use crate::trouble::Trouble;
@@ -30,17 +31,30 @@ pub(crate) struct Verify {
 impl Verify {
     /// One look.
     pub(crate) async fn look(&self, fingerprint: &str) -> Result<Served, String> {
-        let presented = match Box::pin(handshake(&self.endpoint, &self.server_name, self.timeout)).await {
-            Ok(presented) => presented,
-            Err(error) => return Err(with_causes(&error)),
-        };
+        let presented = self.shake(self.timeout).await?;
         let served = presented.fingerprint_sha256();
         if served != fingerprint {
-            let (serial, until) = (presented.leaf.serial().to_hex(), presented.leaf.not_after());
-            let seen = format!("serial {serial}, valid until {until}, SHA-256 {served}");
+            let seen = in_words(&presented.leaf);
             return Err(format!("{} serves another certificate for {} ({seen})", self.endpoint, self.server_name));
         }
         Ok(Served { endpoint: self.endpoint.clone(), server_name: self.server_name.clone(), fingerprint: served })
+    }
+
+    /// Whether a handshake can be made at all, and what it returns now.
+    pub(crate) async fn check(&self, budget: Duration) -> (Check, Option<String>) {
+        match self.shake(self.timeout.min(budget)).await {
+            Ok(presented) => {
+                let seen = in_words(&presented.leaf);
+                let detail = format!("{} serves a certificate for {} ({seen})", self.endpoint, self.server_name);
+                (Check::passed("handshake", detail), Some(presented.fingerprint_sha256()))
+            }
+            Err(finding) => (Check::failed("handshake", finding), None),
+        }
+    }
+
+    async fn shake(&self, timeout: Duration) -> Result<Presented, String> {
+        let presented = Box::pin(handshake(&self.endpoint, &self.server_name, timeout)).await;
+        presented.map_err(|error| with_causes(&error))
     }
 
     /// Looks until the leaf with `fingerprint` was seen often enough in a row.
@@ -71,6 +85,11 @@ impl Verify {
 /// Nobody looked, because nobody said where.
 pub(crate) fn not_verified() -> Verification {
     Verification::NotVerified { reason: "post_deploy_verify names no endpoint".to_owned() }
+}
+
+fn in_words(leaf: &Certificate) -> String {
+    let (serial, until) = (leaf.serial().to_hex(), leaf.not_after());
+    format!("serial {serial}, valid until {until}, SHA-256 {}", leaf.fingerprint_sha256())
 }
 
 fn with_causes(error: &ProbeError) -> String {

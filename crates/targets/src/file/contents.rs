@@ -1,5 +1,7 @@
 //! From configuration and material to the bytes of each file and the name to look for.
 
+use std::path::Path;
+
 use certctl_connector::{Material, schema::Mode};
 use certctl_pki::{Certificate, San, pem};
 use secrecy::ExposeSecret;
@@ -7,50 +9,68 @@ use zeroize::Zeroizing;
 
 use super::{CertContent, FileConfig, owner};
 use crate::{
-    deploy::{plan::PlannedFile, verify::Verify},
+    deploy::{
+        plan::{Destination, PlannedFile},
+        verify::Verify,
+    },
     trouble::Trouble,
 };
 
 /// The files, the certificate first.
 pub(super) fn files(config: &FileConfig, material: &Material) -> Result<Vec<PlannedFile>, Trouble> {
-    let mut files = vec![PlannedFile {
-        path: config.cert_path.clone(),
-        bytes: certificate(config.cert_content, material),
-        private: config.cert_content == CertContent::KeyFullchain,
-        mode: octal(config.cert_mode),
-        owner: owner::user("cert_owner", config.cert_owner.as_deref())?,
-        group: owner::group("cert_group", config.cert_group.as_deref())?,
-    }];
-    if let Some(path) = &config.key_path {
-        files.push(PlannedFile {
-            path: path.clone(),
-            bytes: key(material),
-            private: true,
-            mode: octal(config.key_mode),
-            owner: owner::user("key_owner", config.key_owner.as_deref())?,
-            group: owner::group("key_group", config.key_group.as_deref())?,
-        });
-    }
-    if let Some(path) = &config.chain_path {
-        files.push(PlannedFile {
-            path: path.clone(),
-            bytes: Zeroizing::new(pem::to_pem_chain(&material.chain).into_bytes()),
-            private: false,
-            mode: octal(config.chain_mode),
-            owner: owner::user("chain_owner", config.chain_owner.as_deref())?,
-            group: owner::group("chain_group", config.chain_group.as_deref())?,
-        });
-    }
-    Ok(files)
+    let bytes = [
+        Some(certificate(config.cert_content, material)),
+        config.key_path.as_ref().map(|_| key(material)),
+        config.chain_path.as_ref().map(|_| Zeroizing::new(pem::to_pem_chain(&material.chain).into_bytes())),
+    ];
+    let destinations = destinations(config).into_iter();
+    destinations.zip(bytes.into_iter().flatten()).map(|(to, bytes)| Ok(PlannedFile { to: to?, bytes })).collect()
+}
+
+/// Where the files go, the certificate first; for each what is wrong with its owner.
+pub(super) fn destinations(config: &FileConfig) -> Vec<Result<Destination, Trouble>> {
+    let with_key = config.cert_content == CertContent::KeyFullchain;
+    let certificate = destination(
+        &config.cert_path,
+        with_key,
+        config.cert_mode,
+        ("cert_owner", config.cert_owner.as_deref()),
+        ("cert_group", config.cert_group.as_deref()),
+    );
+    let key = config.key_path.as_ref().map(|path| {
+        let owner = ("key_owner", config.key_owner.as_deref());
+        destination(path, true, config.key_mode, owner, ("key_group", config.key_group.as_deref()))
+    });
+    let chain = config.chain_path.as_ref().map(|path| {
+        let owner = ("chain_owner", config.chain_owner.as_deref());
+        destination(path, false, config.chain_mode, owner, ("chain_group", config.chain_group.as_deref()))
+    });
+    [Some(certificate), key, chain].into_iter().flatten().collect()
+}
+
+fn destination(
+    path: &Path,
+    private: bool,
+    mode: Option<Mode>,
+    owner: (&str, Option<&str>),
+    group: (&str, Option<&str>),
+) -> Result<Destination, Trouble> {
+    Ok(Destination {
+        path: path.to_owned(),
+        private,
+        mode: octal(mode),
+        owner: owner::user(owner.0, owner.1)?,
+        group: owner::group(group.0, group.1)?,
+    })
 }
 
 /// Where to look; `None` when the configuration says not to.
-pub(super) fn verify(config: &FileConfig, leaf: &Certificate) -> Option<Verify> {
+pub(super) fn verify(config: &FileConfig, leaf: Option<&Certificate>) -> Option<Verify> {
     let verify = config.post_deploy_verify.as_ref().filter(|verify| verify.enabled)?;
     let endpoint = verify.endpoint.clone()?;
     let host = endpoint.rsplit_once(':').map_or(endpoint.as_str(), |(host, _)| host).to_owned();
     Some(Verify {
-        server_name: verify.server_name.clone().or_else(|| first_name(leaf)).unwrap_or(host),
+        server_name: verify.server_name.clone().or_else(|| leaf.and_then(first_name)).unwrap_or(host),
         endpoint,
         timeout: verify.timeout.0,
         attempts: verify.attempts,

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     Policy,
-    support::{Authority, Host, cx},
+    support::{Authority, Host, chmod, cx},
 };
 
 fn site(host: &Host) -> Arc<Site> {
@@ -58,20 +58,93 @@ fn nothing_in_a_file_target_is_masked() {
     assert_eq!(SCHEMA.mask(&host.config()), host.config());
 }
 
-#[tokio::test]
-async fn a_dry_look_finds_what_a_deployment_would_and_changes_nothing() {
-    let host = Host::new();
-    let target = File::new(&site(&host), "tgt_1", &host.config()).expect("target");
+/// What `config` would meet. Whatever it is, looking leaves every file and directory of the host as it was.
+async fn look(host: &Host, config: &Value) -> ProbeReport {
+    let target = File::new(&site(host), "tgt_1", config).expect("target");
+    let before = host.everything();
     let report = target.validate(&cx()).await.expect("report");
-    assert!(report.ok(), "{}", report.findings());
-    assert!(host.live().is_empty());
+    assert_eq!(host.everything(), before, "a look changes nothing");
+    report
+}
 
-    let mut config = host.config();
-    config["key_path"] = json!("/nowhere/at/all/key.pem");
-    config["reload_command"] = json!("/bin/false");
+#[track_caller]
+fn finds(report: &ProbeReport, check: &str, words: &str) {
+    let findings = report.findings();
+    assert!(findings.starts_with(&format!("{check}: ")) && findings.contains(words), "{findings:?}");
+}
+
+#[tokio::test]
+async fn a_look_at_a_target_that_is_right_finds_nothing_and_tells_what_is_served() {
+    let mut host = Host::new();
+    host.serve().await;
+    let config = host.config();
     let target = File::new(&site(&host), "tgt_1", &config).expect("target");
-    let findings = target.validate(&cx()).await.expect("report").findings();
-    assert!(findings.contains("/nowhere/at/all") && findings.contains("does not allow `/bin/false`"), "{findings}");
+    target.deploy(&cx(), &Authority::new().material(), &()).await.expect("deployed");
+
+    let report = look(&host, &config).await;
+    assert!(report.ok(), "{}", report.findings());
+    assert_eq!(report.served_fingerprint, host.served());
+    let names: Vec<_> = report.checks.iter().map(|check| check.name).collect();
+    assert_eq!(names, ["path", "path", "path", "command", "command", "handshake"]);
+    let told = &report.checks[5].detail;
+    assert!(told.contains("serves a certificate for a.example") && told.contains("valid until"), "{told}");
+}
+
+#[tokio::test]
+async fn a_look_finds_what_a_deployment_would() {
+    let host = Host::new();
+    assert!(look(&host, &host.config()).await.ok(), "the files need not be there yet");
+    let with = |field: &str, value: Value| {
+        let mut config = host.config();
+        config[field] = value;
+        config
+    };
+    finds(&look(&host, &with("cert_path", json!(host.path("served/cert.pem")))).await, "path", "allowed_paths");
+    finds(&look(&host, &with("key_path", json!("/nowhere/at/all/key.pem"))).await, "path", "create it");
+    finds(
+        &look(&host, &with("chain_path", json!(host.path("live/key.pem")))).await,
+        "path",
+        "destination of two files",
+    );
+    finds(&look(&host, &with("key_owner", json!("no-such-user"))).await, "path", "is not in /etc/passwd");
+    finds(&look(&host, &with("reload_command", json!("/bin/false"))).await, "command", "does not allow `/bin/false`");
+    std::fs::remove_file(host.path("validate")).expect("removed");
+    finds(&look(&host, &host.config()).await, "command", "validate");
+}
+
+#[tokio::test]
+async fn a_look_finds_files_that_a_deployment_would_not_replace() {
+    let host = Host::new();
+    std::fs::write(host.path("live/cert.pem"), "somebody's notes").expect("written");
+    finds(&look(&host, &host.config()).await, "path", "was not made by certctl");
+    std::fs::remove_file(host.path("live/cert.pem")).expect("removed");
+    std::os::unix::fs::symlink(host.path("served/cert.pem"), host.path("live/cert.pem")).expect("link");
+    finds(&look(&host, &host.config()).await, "path", "is a symbolic link");
+}
+
+#[tokio::test]
+async fn a_look_finds_owners_and_directories_that_the_agent_has_no_right_to() {
+    if crate::site::own_uid() == 0 {
+        return;
+    }
+    let host = Host::new();
+    let mut config = host.config();
+    config["key_owner"] = json!("root");
+    finds(&look(&host, &config).await, "path", "set the owner in the target to the agent's user");
+    chmod(&host.path("live"), 0o555);
+    finds(&look(&host, &host.config()).await, "path", "give the agent's user access");
+    chmod(&host.path("live"), 0o775);
+    finds(&look(&host, &host.config()).await, "path", "writable by group or others");
+}
+
+#[tokio::test]
+async fn a_look_finds_an_endpoint_that_completes_no_handshake() {
+    let mut host = Host::new();
+    host.serve().await;
+    finds(&look(&host, &host.config()).await, "handshake", "does not complete a TLS handshake");
+    let nobody = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind").local_addr().expect("address");
+    host.endpoint = nobody.to_string();
+    finds(&look(&host, &host.config()).await, "handshake", "nothing listens there");
 }
 
 #[tokio::test]

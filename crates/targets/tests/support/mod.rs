@@ -203,6 +203,22 @@ impl Host {
         files.collect()
     }
 
+    /// Every file and directory of this host, with permission, owner and the instant of its last change (of content, and of
+    /// anything).
+    pub fn everything(&self) -> BTreeMap<PathBuf, (u32, u32, u32, u64, [i64; 4])> {
+        let mut seen = BTreeMap::new();
+        let mut ahead = vec![self.dir.clone()];
+        while let Some(path) = ahead.pop() {
+            let about = fs::symlink_metadata(&path).expect("file");
+            if about.is_dir() {
+                ahead.extend(fs::read_dir(&path).expect("directory").map(|entry| entry.expect("entry").path()));
+            }
+            let times = [about.mtime(), about.mtime_nsec(), about.ctime(), about.ctime_nsec()];
+            seen.insert(path, (about.mode(), about.uid(), about.gid(), about.size(), times));
+        }
+        seen
+    }
+
     /// Serves what the last reload loaded; nothing until then.
     pub async fn serve(&mut self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
