@@ -139,6 +139,7 @@ actions! {
     RoleGranted "actor_role.grant" Auth "actor_role",
     RoleRevoked "actor_role.revoke" Auth "actor_role",
     BootstrapConsumed "bootstrap.consume" Auth "api_key",
+    BootstrapReopened "bootstrap.reopen" Auth "api_key",
     BootstrapFailed "bootstrap.consume_failed" Auth "api_key",
     AuditExported "audit.export" Access "audit",
 }
