@@ -69,7 +69,7 @@ impl App {
         self.agent_alive(caller).await?;
         let job = self.agent_job(caller, id).await?;
         lease_held(caller, &job, lease_epoch)?;
-        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let held = job.lease().ok_or_else(lease_gone)?;
         let now = self.now();
         let mut unit = Unit::new();
         if job.state == State::Claimed {
@@ -119,7 +119,7 @@ impl App {
             let facts = self.deployment_facts(&job).await?;
             return self.deployment_failed(caller, &job, facts, report).await;
         }
-        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let held = job.lease().ok_or_else(lease_gone)?;
         let failure = Failure::new(
             failure_class(report.error_class.as_deref()),
             report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned()),
@@ -188,7 +188,7 @@ impl App {
     async fn deployment_failed(&self, caller: &Caller, job: &Job, facts: Deployed, report: &Report) -> Result<()> {
         let message = report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned());
         let class = failure_class(report.error_class.as_deref());
-        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let held = job.lease().ok_or_else(lease_gone)?;
         let mut unit = Unit::new();
         let verify = if report.error_class.as_deref() == Some("target_verify") {
             VerifyStatus::Failed
@@ -361,6 +361,11 @@ fn reported(run: Run, report: &Report) -> Run {
         rolled_back: report.rolled_back,
         ..run
     }
+}
+
+/// What an agent hears that works on a job whose lease nobody holds.
+pub(super) fn lease_gone() -> Error {
+    Error::conflict("lease_lost", "the lease is lost; ask for work again")
 }
 
 /// The class of a job's failure for a word of the connectors; an unknown word may be tried again.

@@ -39,6 +39,8 @@ on_both! {
     crate::administrators::a_key_of_the_environment_inherits_nothing as a_key_of_the_environment_inherits_nothing,
     crate::verification::a_failed_handshake_fails_the_deployment as a_failed_handshake_fails_the_deployment,
     crate::verification::a_reported_handshake_proves_the_result as a_reported_handshake_proves_the_result,
+    crate::verification::the_last_handshake_counts as the_last_handshake_counts,
+    crate::verification::a_handshake_beside_the_result_overwrites_nothing as a_handshake_beside_the_result_overwrites_nothing,
     crate::verification::a_target_that_changed_meanwhile_is_installed_anew as a_target_that_changed_meanwhile_is_installed_anew,
     crate::handout::a_request_that_cannot_be_built_harms_no_other as a_request_that_cannot_be_built_harms_no_other,
     crate::handout::a_deployment_that_cannot_be_built_is_a_failed_attempt as a_deployment_that_cannot_be_built_is_a_failed_attempt,
