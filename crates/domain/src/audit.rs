@@ -91,6 +91,7 @@ actions! {
     DeploymentTriggered "deployment_triggered" CertLifecycle "certificate",
     DeploymentPlanned "deployment_job_created" CertLifecycle "certificate",
     DeploymentVerified "deployment_verified" CertLifecycle "job",
+    DeploymentInstalled "deployment_installed" CertLifecycle "job",
     DeploymentFailed "deployment_failed" CertLifecycle "job",
     JobStatusReported "job_status_reported" CertLifecycle "job",
     JobCancelled "job_cancelled" CertLifecycle "job",

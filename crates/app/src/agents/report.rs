@@ -153,7 +153,9 @@ impl App {
         let state = if verified { MappingState::Verified } else { MappingState::NotVerified };
         // A mapping that was sent back to pending meanwhile, as when its target changed, stays there and is installed anew.
         let done = |mapping: &Mapping| wants(mapping, &run) && mapping.state.may_become(state);
-        if let Some(mapping) = facts.mapping.filter(done) {
+        let moving = facts.mapping.filter(done);
+        let proven = verified && moving.is_some();
+        if let Some(mapping) = moving {
             let after = Mapping {
                 deployed_version_id: Some(run.version_id.clone()),
                 deployed_at: Some(now),
@@ -172,14 +174,17 @@ impl App {
         if let Some(held) = job.lease() {
             lease::succeed(&mut unit, &held, now.unix_micros());
         }
-        let event = Event::new(Action::DeploymentVerified, &job.id)
+        let action = if proven { Action::DeploymentVerified } else { Action::DeploymentInstalled };
+        let event = Event::new(action, &job.id)
             .with("certificate_id", facts.certificate.id.as_str())
             .with("target_id", run.target_id.as_str())
             .with("version_id", run.version_id.as_str())
             .with("verified", verified)
             .with_some("served_fingerprint", report.served_fingerprint.as_deref());
         self.audit(&mut unit, caller, event);
-        self.announce(&mut unit, "deployment.done", facts.certificate.id.as_str());
+        if proven {
+            self.announce(&mut unit, "deployment.done", facts.certificate.id.as_str());
+        }
         self.commit(unit).await?;
         self.deploy_counted(&run, "success").await;
         Ok(())

@@ -41,6 +41,7 @@ on_both! {
     crate::verification::a_reported_handshake_proves_the_result as a_reported_handshake_proves_the_result,
     crate::verification::the_last_handshake_counts as the_last_handshake_counts,
     crate::verification::a_handshake_beside_the_result_overwrites_nothing as a_handshake_beside_the_result_overwrites_nothing,
+    crate::verification::what_nobody_saw_is_installed_and_not_verified as what_nobody_saw_is_installed_and_not_verified,
     crate::verification::a_target_that_changed_meanwhile_is_installed_anew as a_target_that_changed_meanwhile_is_installed_anew,
     crate::handout::a_request_that_cannot_be_built_harms_no_other as a_request_that_cannot_be_built_harms_no_other,
     crate::handout::a_deployment_that_cannot_be_built_is_a_failed_attempt as a_deployment_that_cannot_be_built_is_a_failed_attempt,

@@ -153,6 +153,17 @@ pub(crate) async fn a_handshake_beside_the_result_overwrites_nothing(world: &Tes
     }
 }
 
+pub(crate) async fn what_nobody_saw_is_installed_and_not_verified(world: &TestWorld) {
+    let agent = TestAgent::add(world, "agt-a").await;
+    let certificate = certificate(world, "a", &agent.target()).await;
+    send_requests(world, &agent).await;
+    let item = deployment(world, &agent).await;
+    complete(world, &agent, &item).await;
+    assert_eq!(mapping(world, &certificate, &agent.target()).await.state, MappingState::NotVerified);
+    assert_eq!((told(world, "deployment_installed").await, told(world, "deployment_verified").await), (1, 0));
+    assert_eq!(announced(world, "deployment.done").await, 0);
+}
+
 pub(crate) async fn a_target_that_changed_meanwhile_is_installed_anew(world: &TestWorld) {
     let agent = TestAgent::add(world, "agt-a").await;
     let certificate = certificate(world, "a", &agent.target()).await;
@@ -161,8 +172,11 @@ pub(crate) async fn a_target_that_changed_meanwhile_is_installed_anew(world: &Te
     let mut unit = Unit::new();
     certctl_store::mappings::reinstall_at(&mut unit, &agent.target(), world.app.now());
     world.db.db.commit(unit).await.expect("the target changed");
-    complete(world, &agent, &item).await;
+    let result = Report { served_fingerprint: Some(wanted(&item)), ..Report::default() };
+    world.app.agent_job_completed(&agent.caller(), &id(&item.job), &result).await.expect("the result is taken");
     assert_eq!(mapping(world, &certificate, &agent.target()).await.state, MappingState::Pending);
+    assert_eq!((told(world, "deployment_installed").await, told(world, "deployment_verified").await), (1, 0));
+    assert_eq!(announced(world, "deployment.done").await, 0);
     world.settle().await;
     let again = deployment(world, &agent).await;
     complete(world, &agent, &again).await;
