@@ -134,6 +134,12 @@ pub fn stop(unit: &mut Unit, lease: &Lease, now: i64) {
     ended(unit, lease, Outcome::Cancelled, None, now);
 }
 
+/// The holder has failed, or not begun, and somebody wants the job to stop: it is not tried again.
+pub fn cancelled(unit: &mut Unit, lease: &Lease, failure: &Failure, now: i64) {
+    unit.change(closed(held(lease, from::LEASED), State::Cancelled, Some(failure), now));
+    ended(unit, lease, Outcome::Cancelled, Some(failure), now);
+}
+
 /// The lease lasts until `lease_until`.
 pub fn extend(unit: &mut Unit, lease: &Lease, lease_until: i64) {
     unit.change(held(lease, from::LEASED).set(Column::LeaseUntil, Some(lease_until)));
