@@ -4,6 +4,7 @@ mod administrators;
 mod enrolment;
 mod handout;
 mod passes;
+mod requests;
 mod stopping;
 mod support;
 mod verification;
@@ -43,6 +44,7 @@ on_both! {
     crate::verification::the_last_handshake_counts as the_last_handshake_counts,
     crate::verification::a_handshake_beside_the_result_overwrites_nothing as a_handshake_beside_the_result_overwrites_nothing,
     crate::verification::what_nobody_saw_is_installed_and_not_verified as what_nobody_saw_is_installed_and_not_verified,
+    crate::requests::an_agent_hears_what_becomes_of_its_request as an_agent_hears_what_becomes_of_its_request,
     crate::stopping::a_deployment_called_off_before_it_begins_does_not_begin as a_deployment_called_off_before_it_begins_does_not_begin,
     crate::stopping::a_deployment_that_fails_once_called_off_is_not_repeated as a_deployment_that_fails_once_called_off_is_not_repeated,
     crate::stopping::a_request_that_fails_once_called_off_is_not_repeated as a_request_that_fails_once_called_off_is_not_repeated,
