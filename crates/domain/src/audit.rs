@@ -91,6 +91,7 @@ actions! {
     DeploymentTriggered "deployment_triggered" CertLifecycle "certificate",
     DeploymentPlanned "deployment_job_created" CertLifecycle "certificate",
     DeploymentVerified "deployment_verified" CertLifecycle "job",
+    DeploymentInstalled "deployment_installed" CertLifecycle "job",
     DeploymentFailed "deployment_failed" CertLifecycle "job",
     JobStatusReported "job_status_reported" CertLifecycle "job",
     JobCancelled "job_cancelled" CertLifecycle "job",
@@ -140,6 +141,7 @@ actions! {
     RoleGranted "actor_role.grant" Auth "actor_role",
     RoleRevoked "actor_role.revoke" Auth "actor_role",
     BootstrapConsumed "bootstrap.consume" Auth "api_key",
+    BootstrapReopened "bootstrap.reopen" Auth "api_key",
     BootstrapFailed "bootstrap.consume_failed" Auth "api_key",
     AuditExported "audit.export" Access "audit",
 }

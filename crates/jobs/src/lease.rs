@@ -140,7 +140,7 @@ pub fn release(unit: &mut Unit, lease: &Lease, now: i64) {
     ended(unit, lease, Outcome::Released, None, now);
 }
 
-/// The holder has seen [`Job::cancel_requested`] and stops.
+/// Somebody wants the job to stop, and its holder stops, or has failed: it is not tried again.
 pub fn stop(unit: &mut Unit, lease: &Lease, reason: &Failure, now: i64) {
     unit.change(closed(held(lease, from::LEASED), State::Cancelled, Some(reason), now));
     ended(unit, lease, Outcome::Cancelled, Some(reason), now);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use certctl_db::{Change, Db, DbError, Unit};
+use certctl_db::{Change, Db, DbError, Guard, Unit};
 use certctl_domain::actor::Person;
 use certctl_domain::ids::{KeyId, OwnerId};
 use certctl_pki::Timestamp;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::convert::{id, id_opt, micros, micros_opt, time, time_opt, word};
@@ -103,10 +104,7 @@ pub async fn with_hash(db: &Db, key_hash: &str) -> Result<Option<ApiKey>, DbErro
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn live(db: &Db, now: Timestamp) -> Result<Vec<ApiKey>, DbError> {
-    let rows = Entity::find()
-        .filter(Column::RevokedAt.is_null())
-        .filter(Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(micros(now))))
-        .order_by_asc(Column::Id);
+    let rows = Entity::find().filter(working(now)).order_by_asc(Column::Id);
     rows.all(db.read()).await?.into_iter().map(TryInto::try_into).collect()
 }
 
@@ -131,6 +129,26 @@ pub async fn named(db: &Db, name: &str) -> Result<Vec<ApiKey>, DbError> {
 /// Adds a key, and tells the replicas.
 pub fn insert(unit: &mut Unit, key: &ApiKey) {
     unit.insert(&Model::from(key)).wake(CHANGED);
+}
+
+/// Adds a key whose name no other key has that works at `now`, else the unit fails with `Moved`.
+pub fn insert_named(unit: &mut Unit, key: &ApiKey, now: Timestamp) {
+    crate::roles::in_turn(unit);
+    insert(unit, key);
+    let others = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .and_where(Column::Name.eq(&key.name))
+        .and_where(Column::Id.ne(key.id.as_str()))
+        .cond_where(working(now))
+        .to_owned();
+    let mut alone = Query::update();
+    alone
+        .table(Entity)
+        .value(Column::Name, key.name.as_str())
+        .and_where(Column::Id.eq(key.id.as_str()))
+        .and_where(Expr::exists(others).not());
+    unit.update(alone, Guard::one("key name", &key.name));
 }
 
 /// Revokes a key that is not revoked yet, on every replica.
@@ -171,6 +189,18 @@ pub fn backfill(unit: &mut Unit, name: &str, now: Timestamp) {
 
 /// Topic of the wake-up after any change of keys or grants.
 pub const CHANGED: &str = "auth";
+
+/// Keys that open something at `now`.
+pub(crate) fn working(now: Timestamp) -> Condition {
+    Condition::all()
+        .add(Column::RevokedAt.is_null())
+        .add(Condition::any().add(Column::ExpiresAt.is_null()).add(Column::ExpiresAt.gt(micros(now))))
+}
+
+/// Keys that open something until somebody takes them away.
+pub(crate) fn lasting() -> Condition {
+    Condition::all().add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.is_null()).add(Column::RotatedTo.is_null())
+}
 
 fn of(id: &KeyId) -> Change {
     Change::of::<Entity>(ENTITY, id).key(Column::Id, id.as_str())

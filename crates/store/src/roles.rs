@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use certctl_db::{Db, DbError, Guard, Unit};
+use certctl_db::{Change, Db, DbError, Guard, Unit};
 use certctl_domain::actor::{Actor, ActorType};
-use certctl_domain::ids::{GrantId, RoleId};
+use certctl_domain::ids::{GrantId, KeyId, RoleId};
 use certctl_domain::permission::{Permission, Role as BuiltIn};
 use certctl_pki::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait, Query, UpdateStatement};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::convert::{id, micros, micros_opt, time, time_opt, word};
@@ -133,18 +133,43 @@ pub async fn grants(db: &Db, now: Timestamp) -> Result<Vec<Grant>, DbError> {
     rows.all(db.read()).await?.into_iter().map(grant).collect()
 }
 
-/// Whether somebody but the demo actor is an administrator at `now`.
+/// Whether somebody but the demo actor can come in as an administrator at `now`: one whose role and key both work.
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn administrator_exists(db: &Db, now: Timestamp) -> Result<bool, DbError> {
+    let named = Query::select()
+        .column(api_keys::Column::Name)
+        .from(api_keys::Entity)
+        .cond_where(crate::keys::working(now))
+        .to_owned();
     let row = actor_roles::Entity::find()
-        .filter(actor_roles::Column::RoleId.eq(BuiltIn::Admin.id()))
-        .filter(actor_roles::Column::ActorId.ne(DEMO_ACTOR))
+        .filter(administers())
         .filter(live(now))
+        .filter(actor_roles::Column::ActorId.in_subquery(named))
         .one(db.read())
         .await?;
     Ok(row.is_some())
+}
+
+/// Keys of administrators that end by nobody's clock: neither the role nor the key expires, and no successor takes the key's place.
+/// Each with the name it has.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn lasting_administrators(db: &Db) -> Result<Vec<(String, KeyId)>, DbError> {
+    let named = Query::select()
+        .column(actor_roles::Column::ActorId)
+        .from(actor_roles::Entity)
+        .cond_where(administers())
+        .and_where(actor_roles::Column::ExpiresAt.is_null())
+        .to_owned();
+    let rows = api_keys::Entity::find()
+        .filter(crate::keys::lasting())
+        .filter(api_keys::Column::Name.in_subquery(named))
+        .all(db.read())
+        .await?;
+    rows.into_iter().map(|row| Ok((row.name, id("api_keys", "id", &row.id, KeyId::parse)?))).collect()
 }
 
 /// Gives a role; nothing happens where the actor holds it already.
@@ -171,10 +196,16 @@ pub fn grant_delete(unit: &mut Unit, actor: &Actor, role: &RoleId) {
     unit.delete_unguarded(delete).wake(CHANGED);
 }
 
-/// Takes every role from an actor.
-pub fn grants_delete(unit: &mut Unit, actor: &Actor) {
+/// Takes every role from the actor of a key name that has no key which works at `now`, as the unit leaves it.
+pub fn grants_end(unit: &mut Unit, actor: &Actor, now: Timestamp) {
+    let works = Query::select()
+        .column(api_keys::Column::Id)
+        .from(api_keys::Entity)
+        .and_where(api_keys::Column::Name.eq(&actor.id))
+        .cond_where(crate::keys::working(now))
+        .to_owned();
     let mut delete = Query::delete();
-    delete.from_table(actor_roles::Entity).cond_where(held_by(actor));
+    delete.from_table(actor_roles::Entity).cond_where(held_by(actor)).and_where(Expr::exists(works).not());
     unit.delete_unguarded(delete).wake(CHANGED);
 }
 
@@ -186,11 +217,9 @@ pub fn grants_clear(unit: &mut Unit, actor: &Actor) {
 }
 
 /// Declares `remove`, which takes away what an administrator needs, such that the unit fails with `Moved` unless somebody remains
-/// who is not the demo actor, whose role does not end by itself, and who has a key that works at `now`.
-pub fn keep_administrator(unit: &mut Unit, now: Timestamp, remove: impl FnOnce(&mut Unit)) {
-    // Units that do this wait for one another at the row of the role, also those of other servers, so that each sees what the
-    // one before has left.
-    unit.update(touch_administrator(), Guard::one("role", BuiltIn::Admin.id()));
+/// who is not the demo actor, whose role does not end by itself, and who has a key that does not either.
+pub fn keep_administrator(unit: &mut Unit, remove: impl FnOnce(&mut Unit)) {
+    in_turn(unit);
     remove(unit);
     let mut remains = Query::select();
     remains
@@ -201,27 +230,34 @@ pub fn keep_administrator(unit: &mut Unit, now: Timestamp, remove: impl FnOnce(&
             Expr::col((api_keys::Entity, api_keys::Column::Name))
                 .equals((actor_roles::Entity, actor_roles::Column::ActorId)),
         )
-        .and_where(actor_roles::Column::RoleId.eq(BuiltIn::Admin.id()))
-        .and_where(actor_roles::Column::ActorType.eq(ActorType::ApiKey.as_str()))
-        .and_where(actor_roles::Column::ActorId.ne(DEMO_ACTOR))
+        .cond_where(administers())
         .and_where(actor_roles::Column::ExpiresAt.is_null())
-        .and_where(api_keys::Column::RevokedAt.is_null())
-        .cond_where(
-            Condition::any()
-                .add(api_keys::Column::ExpiresAt.is_null())
-                .add(api_keys::Column::ExpiresAt.gt(micros(now))),
-        );
-    let mut check = touch_administrator();
-    check.and_where(Expr::exists(remains));
-    unit.update(check, Guard::one("last administrator", BuiltIn::Admin.id()));
-}
-
-fn touch_administrator() -> UpdateStatement {
-    Query::update()
+        .cond_where(crate::keys::lasting());
+    let mut check = Query::update();
+    check
         .table(roles::Entity)
         .value(roles::Column::Builtin, true)
         .and_where(roles::Column::Id.eq(BuiltIn::Admin.id()))
-        .to_owned()
+        .and_where(Expr::exists(remains));
+    unit.update(check, Guard::one("last administrator", BuiltIn::Admin.id()));
+}
+
+/// Units that do this wait for one another at the row of a role before they write anything, also those of other servers, so that
+/// each sees what the one before has left.
+pub(crate) fn in_turn(unit: &mut Unit) {
+    unit.change_first(
+        Change::of::<roles::Entity>("role", BuiltIn::Admin.id())
+            .key(roles::Column::Id, BuiltIn::Admin.id())
+            .set(roles::Column::Builtin, true),
+    );
+}
+
+/// Grants that make an administrator who comes in with a key.
+fn administers() -> Condition {
+    Condition::all()
+        .add(actor_roles::Column::RoleId.eq(BuiltIn::Admin.id()))
+        .add(actor_roles::Column::ActorType.eq(ActorType::ApiKey.as_str()))
+        .add(actor_roles::Column::ActorId.ne(DEMO_ACTOR))
 }
 
 /// What makes the stored catalogue and built-in roles equal to those of this program. Roles of the installation's own keep theirs.

@@ -74,6 +74,15 @@ pub fn bootstrap_consume(unit: &mut Unit, now: Timestamp) {
     );
 }
 
+/// The bootstrap door, used at `consumed`, may be used once more.
+pub fn bootstrap_reopen(unit: &mut Unit, consumed: Timestamp) {
+    unit.change(
+        of_install()
+            .expect(install::Column::BootstrapConsumedAt, Some(micros(consumed)))
+            .set(install::Column::BootstrapConsumedAt, None::<i64>),
+    );
+}
+
 /// The installation goes over to another key encryption key.
 pub fn install_rekey(unit: &mut Unit, before: &Install, after: &Install) {
     unit.change(

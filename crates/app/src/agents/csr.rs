@@ -10,6 +10,7 @@ use certctl_jobs::{Job, State, lease};
 use certctl_pki::Csr;
 
 use super::job_id;
+use super::report::called_off;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::issue::{Attempt, Failure};
@@ -30,8 +31,9 @@ impl App {
     /// request for the same job gets the same answer again; another one does not.
     ///
     /// # Errors
-    /// [`Error::Missing`] for a job of another agent; [`Error::Conflict`] when the lease is lost, the job does not wait, or
-    /// another request was accepted; [`Error::Refused`] when the request is malformed or not what the job asks for.
+    /// [`Error::Missing`] for a job of another agent; [`Error::Conflict`] when the lease is lost, the job does not wait or has
+    /// ended, or another request was accepted; [`Error::Refused`] when the request is malformed or not what the job asks for,
+    /// and when the job has ended with this attempt.
     pub async fn agent_csr_submit(
         &self,
         caller: &Caller,
@@ -96,7 +98,10 @@ impl App {
         let signed = certctl_store::versions::issued_of_job(self.db(), &job_id(job)?).await?;
         match signed.map(|version| version.state) {
             Some(VersionState::Issued) => Ok(CsrAnswer::Signed),
-            Some(VersionState::Reserved | VersionState::Void) | None => Ok(CsrAnswer::Accepted),
+            Some(VersionState::Reserved | VersionState::Void) | None => match ended(job) {
+                Some(error) => Err(error),
+                None => Ok(CsrAnswer::Accepted),
+            },
         }
     }
 
@@ -115,12 +120,19 @@ impl App {
             Job { payload, state: State::Running, attempt: held.attempt, lease_epoch: held.epoch, ..job.clone() };
         match self.issuance_run(&taken, &held).await? {
             Attempt::Issued(_) => Ok(CsrAnswer::Signed),
-            Attempt::Waits => Ok(CsrAnswer::Accepted),
-            Attempt::Failed(failure) if failure.class == FailureClass::Transient => Ok(CsrAnswer::Accepted),
-            Attempt::Failed(failure) => Err(refused(failure)),
-            Attempt::Stopped => {
-                Err(Error::conflict("not_awaiting_csr", format!("job {} was called off; drop the request", job.id)))
-            }
+            Attempt::Stopped => Err(called_off(job)),
+            Attempt::Waits => self.csr_kept(job, None).await,
+            Attempt::Failed(failure) => self.csr_kept(job, Some(failure)).await,
+        }
+    }
+
+    /// Accepted as long as the job goes on: for a person, the issuer or its next attempt. Otherwise what it ended with.
+    async fn csr_kept(&self, job: &Job, failure: Option<Failure>) -> Result<CsrAnswer> {
+        let after = certctl_jobs::job(self.db(), &job.id).await?.ok_or_else(|| Error::missing("job", &job.id))?;
+        match (ended(&after), failure) {
+            (None, _) => Ok(CsrAnswer::Accepted),
+            (Some(_), Some(failure)) if after.state == State::Failed => Err(refused(failure)),
+            (Some(error), _) => Err(error),
         }
     }
 
@@ -128,6 +140,24 @@ impl App {
     pub(crate) async fn agent_serves(&self, caller: &Caller, certificate: &CertificateId) -> Result<bool> {
         let agent = caller.require_agent()?;
         Ok(certctl_store::mappings::agents_of(self.db(), certificate).await?.contains(agent))
+    }
+}
+
+/// What an agent hears of a job that ended without a certificate.
+fn ended(job: &Job) -> Option<Error> {
+    match job.state {
+        State::Cancelled => Some(called_off(job)),
+        State::Failed | State::Expired => {
+            let reason = job.last_error.as_deref().unwrap_or("no reason is on record");
+            Some(Error::conflict("job_ended", format!("job {} has {}: {reason}", job.id, job.state)))
+        }
+        State::Pending
+        | State::AwaitingApproval
+        | State::AwaitingCsr
+        | State::Claimed
+        | State::Running
+        | State::AwaitingIssuer
+        | State::Succeeded => None,
     }
 }
 

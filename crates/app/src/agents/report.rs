@@ -64,19 +64,28 @@ impl App {
     /// The agent works on it, still: its lease lasts on.
     ///
     /// # Errors
-    /// [`Error::Missing`] for a job of another agent; [`Error::Conflict`] when the lease is lost.
+    /// [`Error::Missing`] for a job of another agent; [`Error::Conflict`] when the lease is lost, or somebody wants the job to
+    /// stop: an agent that has not begun does not begin then, one that has begun finishes and reports.
     pub async fn agent_job_running(&self, caller: &Caller, id: &JobId, lease_epoch: Option<i64>) -> Result<()> {
         self.agent_alive(caller).await?;
         let job = self.agent_job(caller, id).await?;
         lease_held(caller, &job, lease_epoch)?;
-        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let held = job.lease().ok_or_else(lease_gone)?;
         let now = self.now();
         let mut unit = Unit::new();
+        if job.cancel_requested && job.state == State::Claimed {
+            let unbegun =
+                JobFailure { class: FailureClass::Rejected.as_str().to_owned(), error: CALLED_OFF.to_owned() };
+            lease::stop(&mut unit, &held, &unbegun, now.unix_micros());
+            self.commit(unit).await?;
+            return Err(called_off(&job));
+        }
         if job.state == State::Claimed {
             lease::start(&mut unit, &held, now.unix_micros());
         }
         lease::extend(&mut unit, &held, (now + self.settings().agent_lease).unix_micros());
-        self.commit(unit).await
+        self.commit(unit).await?;
+        if job.cancel_requested { Err(called_off(&job)) } else { Ok(()) }
     }
 
     /// The agent is done. Saying it again changes nothing.
@@ -123,17 +132,30 @@ impl App {
             let facts = self.deployment_facts(&job).await?;
             return self.deployment_failed(caller, &job, facts, report).await;
         }
-        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let held = job.lease().ok_or_else(lease_gone)?;
         let failure = Failure::new(
             failure_class(report.error_class.as_deref()),
             report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned()),
         );
         match JobKind::parse(&job.kind) {
             Some(JobKind::TestTarget) => self.test_reported(caller, &job, report, Some(&failure)).await,
+            Some(JobKind::Issuance | JobKind::Renewal | JobKind::Deployment) | None if job.cancel_requested => {
+                self.request_cancelled(&job, &held, &failure).await
+            }
             Some(JobKind::Issuance | JobKind::Renewal | JobKind::Deployment) | None => {
                 self.issuance_reported_failed(&job, &held, failure).await
             }
         }
+    }
+
+    /// The agent could not make the request of a job that is wanted no more.
+    async fn request_cancelled(&self, job: &Job, held: &Lease, failure: &Failure) -> Result<()> {
+        let mut unit = Unit::new();
+        lease::stop(&mut unit, held, &stopped(failure.class, &failure.message), self.now().unix_micros());
+        if let Some(version) = certctl_store::versions::reserved_of_job(self.db(), &job_id(job)?).await? {
+            self.void_into(&mut unit, &version, "the job was cancelled");
+        }
+        self.commit(unit).await
     }
 
     pub(super) async fn deployment_facts(&self, job: &Job) -> Result<Deployed> {
@@ -162,7 +184,9 @@ impl App {
         let state = if verified { MappingState::Verified } else { MappingState::NotVerified };
         // A mapping that was sent back to pending meanwhile, as when its target changed, stays there and is installed anew.
         let done = |mapping: &Mapping| wants(mapping, &run) && mapping.state.may_become(state);
-        if let Some(mapping) = facts.mapping.filter(done) {
+        let moving = facts.mapping.filter(done);
+        let proven = verified && moving.is_some();
+        if let Some(mapping) = moving {
             let after = Mapping {
                 deployed_version_id: Some(run.version_id.clone()),
                 deployed_at: Some(now),
@@ -181,14 +205,17 @@ impl App {
         if let Some(held) = job.lease() {
             lease::succeed(&mut unit, &held, now.unix_micros());
         }
-        let event = Event::new(Action::DeploymentVerified, &job.id)
+        let action = if proven { Action::DeploymentVerified } else { Action::DeploymentInstalled };
+        let event = Event::new(action, &job.id)
             .with("certificate_id", facts.certificate.id.as_str())
             .with("target_id", run.target_id.as_str())
             .with("version_id", run.version_id.as_str())
             .with("verified", verified)
             .with_some("served_fingerprint", report.served_fingerprint.as_deref());
         self.audit(&mut unit, caller, event);
-        self.announce(&mut unit, "deployment.done", facts.certificate.id.as_str());
+        if proven {
+            self.announce(&mut unit, "deployment.done", facts.certificate.id.as_str());
+        }
         self.commit(unit).await?;
         self.deploy_counted(&run, "success").await;
         Ok(())
@@ -197,7 +224,7 @@ impl App {
     async fn deployment_failed(&self, caller: &Caller, job: &Job, facts: Deployed, report: &Report) -> Result<()> {
         let message = report.error.clone().unwrap_or_else(|| "the agent gave no reason".to_owned());
         let class = failure_class(report.error_class.as_deref());
-        let held = job.lease().ok_or_else(|| Error::conflict("lease_lost", "the lease is lost; ask for work again"))?;
+        let held = job.lease().ok_or_else(lease_gone)?;
         let mut unit = Unit::new();
         let verify = if report.error_class.as_deref() == Some("target_verify") {
             VerifyStatus::Failed
@@ -227,11 +254,15 @@ impl App {
             self.announce(&mut unit, "deployment.failed", facts.certificate.id.as_str());
         }
         self.commit(unit).await?;
+        if again {
+            self.cancel_asked(&run.job_id).await?;
+        }
         self.deploy_counted(&run, "failure").await;
         Ok(())
     }
 
-    /// Ends or postpones the job of a deployment after an attempt that failed; true when it is tried again.
+    /// Ends or postpones the job of a deployment after an attempt that failed; true when it is tried again, as it is not when
+    /// somebody wants it to stop.
     fn attempt_failed(
         &self,
         unit: &mut Unit,
@@ -242,6 +273,10 @@ impl App {
         message: &str,
     ) -> bool {
         let now = self.now();
+        if job.cancel_requested {
+            lease::stop(unit, held, &stopped(class, message), now.unix_micros());
+            return false;
+        }
         let ended = JobFailure { class: class.as_str().to_owned(), error: message.to_owned() };
         let again = class.is_retryable() && !job.is_exhausted();
         if again {
@@ -370,6 +405,23 @@ fn reported(run: Run, report: &Report) -> Run {
         ..run
     }
 }
+
+/// How a job ends that failed while somebody wanted it to stop.
+fn stopped(class: FailureClass, message: &str) -> JobFailure {
+    JobFailure { class: class.as_str().to_owned(), error: format!("{CALLED_OFF}: {message}") }
+}
+
+/// What an agent hears of a job that somebody wants to stop.
+pub(super) fn called_off(job: &Job) -> Error {
+    Error::conflict("job_cancelled", format!("job {} was called off; drop it if you have not begun", job.id))
+}
+
+/// What an agent hears that works on a job whose lease nobody holds.
+pub(super) fn lease_gone() -> Error {
+    Error::conflict("lease_lost", "the lease is lost; ask for work again")
+}
+
+const CALLED_OFF: &str = "cancelled while it was worked on";
 
 /// The class of a job's failure for a word of the connectors; an unknown word may be tried again.
 fn failure_class(word: Option<&str>) -> FailureClass {

@@ -4,11 +4,12 @@ use certctl_db::Unit;
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::ids::{JobId, TargetId};
 use certctl_domain::target::{Mapping, VerifyStatus};
+use certctl_jobs::lease;
 use certctl_pki::Timestamp;
 use certctl_store::runs::Run;
 
 use super::csr::lease_held;
-use super::report::{Failed, Report, wants};
+use super::report::{Report, lease_gone, wants};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::world::App;
@@ -29,8 +30,8 @@ pub struct Verification {
 }
 
 impl App {
-    /// Writes what a handshake of the agent returned, for agents that report it apart from the result, and before it. One that
-    /// returned something else means that the attempt has failed; one that returned the certificate is proof for the result.
+    /// Writes what a handshake of the agent returned, for agents that report it apart from the result, and before it. The last
+    /// one counts: one that returned something else makes the result a failure, one that returned the certificate is its proof.
     ///
     /// # Errors
     /// [`Error::Missing`] for a job of another agent; [`Error::Refused`] on a target that is not the job's;
@@ -47,6 +48,7 @@ impl App {
             return Err(Error::conflict("already_reported", message));
         }
         lease_held(caller, &job, None)?;
+        let held = job.lease().ok_or_else(lease_gone)?;
         let now = self.now();
         let wrong = said.wrong(&facts.run);
         let status = if wrong.is_none() { VerifyStatus::Success } else { VerifyStatus::Failed };
@@ -58,26 +60,17 @@ impl App {
             ..facts.run
         };
         let mut unit = Unit::new();
+        // A result, or another holder, that came meanwhile has ended this lease.
+        lease::extend(&mut unit, &held, (now + self.settings().agent_lease).unix_micros());
         certctl_store::runs::report(&mut unit, &run);
         if let Some(mapping) = facts.mapping.filter(|mapping| wants(mapping, &run)) {
-            match &wrong {
-                Some(message) => {
-                    self.mapping_failed(
-                        &mut unit,
-                        &mapping,
-                        &Failed { message, verify: status, again: true, run: Some(&run) },
-                    );
-                }
-                None => {
-                    let after = Mapping {
-                        verify_status: status,
-                        verified_at: Some(now),
-                        served_fingerprint: run.served_fingerprint.clone(),
-                        ..mapping.clone()
-                    };
-                    certctl_store::mappings::verify(&mut unit, &mapping, &after);
-                }
-            }
+            let after = Mapping {
+                verify_status: status,
+                verified_at: Some(now),
+                served_fingerprint: run.served_fingerprint.clone(),
+                ..mapping.clone()
+            };
+            certctl_store::mappings::verify(&mut unit, &mapping, &after);
         }
         let event = Event::new(Action::JobStatusReported, id)
             .with("verified", wrong.is_none())

@@ -78,7 +78,8 @@ impl Auth {
                 "has 3 to 64 characters of a-z 0-9 _ -, and begins with a letter or digit",
             ));
         }
-        if !certctl_store::keys::named(self.app().db(), name).await?.is_empty() {
+        let now = self.app().now();
+        if certctl_store::keys::named(self.app().db(), name).await?.iter().any(|key| key.is_live(now)) {
             return Err(Error::conflict("name_taken", format!("a key is named {name}; choose another name")));
         }
         self.bootstrap_commit(&caller, name).await
@@ -112,7 +113,9 @@ impl Auth {
             expires_at: None,
         };
         let mut unit = Unit::new();
-        certctl_store::keys::insert(&mut unit, &key);
+        certctl_store::keys::insert_named(&mut unit, &key, now);
+        // The name may be that of a former administrator, whose key is over.
+        certctl_store::roles::grants_clear(&mut unit, &grant.actor);
         certctl_store::roles::grant_insert(&mut unit, &grant);
         certctl_store::sealing::bootstrap_consume(&mut unit, now);
         let event = Event::new(Action::BootstrapConsumed, &key.id).with("name", name).with("role_id", Role::Admin.id());

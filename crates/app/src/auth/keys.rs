@@ -15,7 +15,7 @@ use certctl_store::roles::Grant;
 use secrecy::SecretString;
 
 use super::Auth;
-use super::roles::role_of;
+use super::roles::{Removal, role_of};
 use super::secret::NewSecret;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
@@ -89,12 +89,11 @@ impl Auth {
             require_no_escalation(caller, *role)?;
         }
         let actor = Actor { id: new.name.clone(), kind: ActorType::ApiKey };
+        let taken =
+            || Error::conflict("name_taken", format!("a key is named {}; choose another name, or rotate it", new.name));
         let same = certctl_store::keys::named(app.db(), &new.name).await?;
         if same.iter().any(|key| key.is_live(now)) {
-            return Err(Error::conflict(
-                "name_taken",
-                format!("a key is named {}; choose another name, or rotate it", new.name),
-            ));
+            return Err(taken());
         }
         let secret = NewSecret::generate(app, "cck");
         let key = ApiKey {
@@ -112,7 +111,7 @@ impl Auth {
             rotated_to: None,
         };
         let mut unit = Unit::new();
-        certctl_store::keys::insert(&mut unit, &key);
+        certctl_store::keys::insert_named(&mut unit, &key, now);
         // What the name held while it last had a key ended with that key.
         certctl_store::roles::grants_clear(&mut unit, &actor);
         for role in &roles {
@@ -125,7 +124,12 @@ impl Auth {
             .with("person", key.person.0.as_str())
             .with_some("expires_at", expires_at.map(|at| at.to_rfc3339()));
         app.audit(&mut unit, caller, event);
-        app.commit(unit).await?;
+        match app.db().commit(unit).await {
+            Ok(()) => {}
+            // Somebody else made a key of this name at the same moment.
+            Err(DbError::Moved { .. }) => return Err(taken()),
+            Err(error) => return Err(error.into()),
+        }
         self.forget();
         Ok(MadeKey { view: KeyView { key, role_ids }, value: secret.value })
     }
@@ -228,23 +232,21 @@ impl Auth {
             return Err(Error::missing("API key", id));
         }
         let actor = Actor { id: key.name.clone(), kind: ActorType::ApiKey };
-        let same = certctl_store::keys::named(app.db(), &key.name).await?;
-        let last_of_name = !same.iter().any(|other| other.id != key.id && other.is_live(now));
-        let leaving = last_of_name && self.require_another_admin(&actor).await?;
+        let removal = Removal { actor: &actor, key: Some(&key.id) };
+        // A key that is over opens nothing: nobody goes with it.
+        let leaving = key.is_live(now) && self.require_another_admin(&removal).await?;
         let mut unit = Unit::new();
         let take = |unit: &mut Unit| {
             certctl_store::keys::revoke(unit, &key.id, now);
-            if last_of_name {
-                certctl_store::roles::grants_delete(unit, &actor);
-            }
+            certctl_store::roles::grants_end(unit, &actor, now);
         };
         if leaving {
-            certctl_store::roles::keep_administrator(&mut unit, now, take)
+            certctl_store::roles::keep_administrator(&mut unit, take)
         } else {
             take(&mut unit)
         }
         app.audit(&mut unit, caller, Event::new(Action::KeyDeleted, &key.id).with("name", key.name.as_str()));
-        self.commit_removal(unit, leaving.then_some(&actor)).await
+        self.commit_removal(unit, leaving.then_some(&removal)).await
     }
 
     async fn api_key(&self, id: &KeyId) -> Result<ApiKey> {

@@ -1,11 +1,9 @@
 //! Roles: what they permit, and giving them to actors and taking them away.
 
-use std::collections::BTreeSet;
-
 use certctl_db::Unit;
 use certctl_domain::actor::{Actor, ActorType};
 use certctl_domain::audit::{Action, Event};
-use certctl_domain::ids::RoleId;
+use certctl_domain::ids::{KeyId, RoleId};
 use certctl_domain::permission::{Permission, Role};
 use certctl_domain::refusal::Refusals;
 use certctl_store::roles::{DEMO_ACTOR, keep_administrator};
@@ -68,16 +66,17 @@ impl Auth {
         let app = self.app();
         let actor = self.actor_named(name).await?;
         let role = Role::parse(role_id.as_str()).ok_or_else(|| Error::missing("role", role_id))?;
-        let leaving = role == Role::Admin && self.require_another_admin(&actor).await?;
+        let removal = Removal { actor: &actor, key: None };
+        let leaving = role == Role::Admin && self.require_another_admin(&removal).await?;
         let mut unit = Unit::new();
         let take = |unit: &mut Unit| certctl_store::roles::grant_delete(unit, &actor, role_id);
         if leaving {
-            keep_administrator(&mut unit, app.now(), take)
+            keep_administrator(&mut unit, take)
         } else {
             take(&mut unit)
         }
         app.audit(&mut unit, caller, Event::new(Action::RoleRevoked, name).with("role_id", role.id()));
-        self.commit_removal(unit, leaving.then_some(&actor)).await
+        self.commit_removal(unit, leaving.then_some(&removal)).await
     }
 
     /// Roles that an actor holds now.
@@ -86,33 +85,28 @@ impl Auth {
         Ok(grants.iter().filter_map(|grant| Role::parse(grant.role_id.as_str())).collect())
     }
 
-    /// Somebody else must remain who can log in as an administrator and whose role does not end by itself. Says whether
-    /// `leaving` is such an administrator: what takes it away is then declared with [`keep_administrator`], since the others
-    /// may be about to go too.
-    pub(super) async fn require_another_admin(&self, leaving: &Actor) -> Result<bool> {
+    /// A key of an administrator must remain that no clock ends: neither its role nor itself expires, and no successor takes
+    /// its place. Says whether an administrator loses something: what takes it away is then declared with
+    /// [`keep_administrator`], since the others may be about to go too.
+    pub(super) async fn require_another_admin(&self, removal: &Removal<'_>) -> Result<bool> {
         let db = self.app().db();
-        let now = self.app().now();
-        let grants = certctl_store::roles::grants(db, now).await?;
-        let admins: Vec<&Actor> = grants
-            .iter()
-            .filter(|grant| grant.role_id.as_str() == Role::Admin.id() && grant.expires_at.is_none())
-            .map(|grant| &grant.actor)
-            .collect();
-        if !admins.contains(&leaving) {
+        let grants = certctl_store::roles::grants_of(db, removal.actor, self.app().now()).await?;
+        if !grants.iter().any(|grant| grant.role_id.as_str() == Role::Admin.id() && grant.expires_at.is_none()) {
             return Ok(false);
         }
-        let live: BTreeSet<String> =
-            certctl_store::keys::live(db, now).await?.into_iter().map(|key| key.name).collect();
-        let remains = |actor: &&&Actor| **actor != leaving && actor.id != DEMO_ACTOR && live.contains(&actor.id);
-        if admins.iter().any(|actor| remains(&actor)) {
+        let lasting = certctl_store::roles::lasting_administrators(db).await?;
+        if lasting.iter().any(|(name, key)| !removal.takes(name, key)) {
             return Ok(true);
         }
-        let message = format!("{} is the last administrator; make another one first", leaving.id);
+        let message = format!(
+            "{} is the last administrator: nobody else has that role and a key without an end; make another one first",
+            removal.actor.id
+        );
         Err(Error::conflict("last_admin", message))
     }
 
-    /// Commits what takes a role or key away; `administrator` is the one who is leaving, if one is.
-    pub(super) async fn commit_removal(&self, unit: Unit, administrator: Option<&Actor>) -> Result<()> {
+    /// Commits what takes a role or key away; `administrator` is what an administrator loses, if one does.
+    pub(super) async fn commit_removal(&self, unit: Unit, administrator: Option<&Removal<'_>>) -> Result<()> {
         match (self.app().commit(unit).await, administrator) {
             (Ok(()), _) => {
                 self.forget();
@@ -135,6 +129,18 @@ impl Auth {
             return Err(Error::missing("API key", name));
         }
         Ok(Actor { id: name.to_owned(), kind: ActorType::ApiKey })
+    }
+}
+
+/// What is taken away: one key of an actor, or the role from all that it has.
+pub(super) struct Removal<'a> {
+    pub(super) actor: &'a Actor,
+    pub(super) key: Option<&'a KeyId>,
+}
+
+impl Removal<'_> {
+    fn takes(&self, name: &str, key: &KeyId) -> bool {
+        self.key.map_or(self.actor.id == name, |gone| gone == key)
     }
 }
 

@@ -32,7 +32,7 @@ impl Auth {
     /// Brings the catalogue up to date, takes over the keys of the environment, and opens the bootstrap door if there is a token.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when nobody is an administrator and nobody could become one; [`Error::Conflict`] when the environment
+    /// [`Error::Forbidden`] when no administrator can come in and nobody could become one; [`Error::Conflict`] when the environment
     /// names a key that the database has already; [`Error::Unavailable`].
     pub async fn start(&self, keys: &[EnvKey], bootstrap_token: Option<SecretString>) -> Result<()> {
         let db = self.app().db();
@@ -43,18 +43,39 @@ impl Auth {
             Some(token) => {
                 if has_administrator {
                     tracing::warn!("a bootstrap token is set although there is an administrator; remove it");
+                } else {
+                    self.bootstrap_reopen().await?;
                 }
                 // A second start in one process keeps the first token.
                 let _ = self.inner.bootstrap_token.set(token);
             }
             None if has_administrator => {}
             None => {
-                let message = "nobody is an administrator and nobody could become one: set CERTCTL_BOOTSTRAP_TOKEN, \
-                    or name:key:admin in CERTCTL_API_KEYS_NAMED";
+                let message = "no administrator has a key that works, and nobody could become one: set \
+                    CERTCTL_BOOTSTRAP_TOKEN, or name:key:admin with a key not used before in CERTCTL_API_KEYS_NAMED";
                 return Err(Error::Forbidden { code: "no_administrator", message: message.to_owned() });
             }
         }
         self.forget();
+        Ok(())
+    }
+
+    /// The token counts once more: whoever could come in with what it made the last time no longer can.
+    async fn bootstrap_reopen(&self) -> Result<()> {
+        let app = self.app();
+        let install = certctl_store::sealing::install(app.db()).await?;
+        let Some(consumed) = install.and_then(|install| install.bootstrap_consumed_at) else { return Ok(()) };
+        let mut unit = Unit::new();
+        certctl_store::sealing::bootstrap_reopen(&mut unit, consumed);
+        let event =
+            Event::new(Action::BootstrapReopened, "bootstrap").with("consumed_at", consumed.to_rfc3339().as_str());
+        app.audit(&mut unit, &Caller::system("bootstrap"), event);
+        // Another replica may be doing the same, or somebody has come in.
+        if app.commit_or_moved(unit).await? {
+            tracing::warn!(
+                "no administrator has a key that works: the bootstrap token mints one once more; do it now, or remove the token"
+            );
+        }
         Ok(())
     }
 
@@ -115,6 +136,11 @@ impl Auth {
             if !wanted.contains_key(&gone.key_hash) {
                 let mut unit = Unit::new();
                 certctl_store::keys::revoke(&mut unit, &gone.id, now);
+                certctl_store::roles::grants_end(
+                    &mut unit,
+                    &Actor { id: gone.name.clone(), kind: ActorType::ApiKey },
+                    now,
+                );
                 let event =
                     Event::new(Action::KeyDeleted, &gone.id).with("name", gone.name.as_str()).with("source", "env");
                 app.audit(&mut unit, &system, event);

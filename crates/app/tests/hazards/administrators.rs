@@ -4,10 +4,15 @@ use std::time::Duration;
 
 use certctl_app::auth::{Auth, EnvKey, NewKey};
 use certctl_app::{Caller, Error};
+use certctl_db::Unit;
 use certctl_domain::actor::{Actor, ActorType};
+use certctl_domain::audit::Origin;
 use certctl_domain::ids::{KeyId, RoleId};
 use certctl_domain::permission::Role;
+use certctl_store::sealing::Install;
 use certctl_testkit::world::TestWorld;
+
+use crate::support::{damage, told};
 
 const ROUNDS: usize = 12;
 
@@ -76,6 +81,136 @@ pub(crate) async fn two_who_revoke_each_others_key_leave_one(world: &TestWorld) 
             hers = key(&auth, "ada", Role::Admin, None).await;
         }
     }
+}
+
+/// Replaces a key, and names the new one.
+async fn rotated(world: &TestWorld, auth: &Auth, id: &KeyId) -> KeyId {
+    auth.api_key_rotate(&world.admin(), id, None).await.expect("rotated").made.view.key.id
+}
+
+#[track_caller]
+fn is_last(result: Result<(), Error>) {
+    assert!(matches!(result, Err(Error::Conflict { code: "last_admin", .. })), "{result:?}");
+}
+
+pub(crate) async fn a_rotated_administrator_keeps_its_successor(world: &TestWorld) {
+    let auth = open(world).await;
+    let old = key(&auth, "ada", Role::Admin, None).await;
+    let new = rotated(world, &auth, &old).await;
+    is_last(auth.api_key_delete(&world.admin(), &new).await);
+    auth.api_key_delete(&world.admin(), &old).await.expect("the successor remains");
+    assert_eq!(roles(world, "ada").await, [Role::Admin.id()]);
+    let newest = rotated(world, &auth, &new).await;
+    world.clock.advance(Duration::from_secs(25 * 3600));
+    auth.api_key_delete(&world.admin(), &new).await.expect("a key that is over opens nothing");
+    assert_eq!(roles(world, "ada").await, [Role::Admin.id()]);
+    is_last(auth.api_key_delete(&world.admin(), &newest).await);
+}
+
+pub(crate) async fn two_who_revoke_both_keys_of_the_last_one_leave_it(world: &TestWorld) {
+    let auth = open(world).await;
+    let replica = Auth::new(world.replica("server-b").await);
+    let admin = world.admin();
+    let mut old = key(&auth, "ada", Role::Admin, None).await;
+    for round in 0..ROUNDS {
+        let new = rotated(world, &auth, &old).await;
+        let (one, two) = tokio::join!(auth.api_key_delete(&admin, &old), replica.api_key_delete(&admin, &new));
+        one.expect("the successor remains");
+        is_last(two);
+        let live = certctl_store::keys::live(&world.db.db, world.app.now()).await.expect("read");
+        assert_eq!(live.iter().map(|key| &key.id).collect::<Vec<_>>(), [&new], "round {round}");
+        assert_eq!(roles(world, "ada").await, [Role::Admin.id()], "round {round}");
+        old = new;
+    }
+}
+
+pub(crate) async fn an_administrator_whose_key_expires_is_not_the_last(world: &TestWorld) {
+    let auth = open(world).await;
+    let soon = world.app.now() + Duration::from_secs(60);
+    let ada = key(&auth, "ada", Role::Admin, None).await;
+    let bob = key(&auth, "bob", Role::Admin, Some(soon.to_rfc3339())).await;
+    is_last(auth.api_key_delete(&world.admin(), &ada).await);
+    is_last(auth.role_revoke(&world.admin(), "ada", &RoleId::fixed(Role::Admin.id())).await);
+    auth.api_key_delete(&world.admin(), &bob).await.expect("ada remains");
+    is_last(auth.api_key_delete(&world.admin(), &ada).await);
+}
+
+pub(crate) async fn two_who_make_a_key_of_one_name_make_one(world: &TestWorld) {
+    let auth = open(world).await;
+    let replica = Auth::new(world.replica("server-b").await);
+    let new = |name: &str, role: Role| NewKey {
+        name: name.to_owned(),
+        role_ids: vec![role.id().to_owned()],
+        ..NewKey::default()
+    };
+    for round in 0..ROUNDS {
+        let name = format!("ci-{round}");
+        let (viewer, operator) = (new(&name, Role::Viewer), new(&name, Role::Operator));
+        let caller = Caller::system("test");
+        let (one, two) =
+            tokio::join!(auth.api_key_create(&caller, &viewer), replica.api_key_create(&caller, &operator));
+        let held = match (&one, &two) {
+            (Ok(_), Err(Error::Conflict { code: "name_taken", .. })) => Role::Viewer,
+            (Err(Error::Conflict { code: "name_taken", .. }), Ok(_)) => Role::Operator,
+            other => panic!("round {round}: {other:?}"),
+        };
+        assert_eq!(roles(world, &name).await, [held.id()], "round {round}");
+        let made = one.or(two).expect("one was made").view.key.id;
+        rotated(world, &auth, &made).await;
+        let keys = certctl_store::keys::named(&world.db.db, &name).await.expect("read");
+        assert_eq!(keys.iter().filter(|key| key.is_live(world.app.now())).count(), 2, "both work for a while");
+    }
+}
+
+pub(crate) async fn an_installation_nobody_can_enter_opens_its_door(world: &TestWorld) {
+    let mut unit = Unit::new();
+    certctl_store::sealing::install_insert(
+        &mut unit,
+        &Install {
+            kek_id: "kek".to_owned(),
+            kek_salt: vec![1; 16],
+            canary: vec![2; 40],
+            bootstrap_consumed_at: None,
+            created_at: world.app.now(),
+        },
+    );
+    world.db.db.commit(unit).await.expect("an installation");
+    let token = "a-bootstrap-token";
+    let auth = open(world).await;
+    auth.bootstrap(Origin::default(), token, "root").await.expect("the first administrator");
+    assert!(!auth.bootstrap_available().await.expect("told"));
+    let again = open(world).await;
+    assert!(!again.bootstrap_available().await.expect("told"), "a start beside an administrator opens nothing");
+
+    // As when it was given an end, and nobody made another one before.
+    damage(world, &format!("UPDATE api_keys SET expires_at = {}", world.app.now().unix_micros() + 1)).await;
+    world.clock.advance(Duration::from_secs(1));
+    assert!(!again.bootstrap_available().await.expect("told"), "nothing opens while the server runs");
+    match Auth::new(world.app.clone()).start(&[], None).await {
+        Err(Error::Forbidden { code: "no_administrator", .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    let (one, two) = (open(world).await, open(world).await);
+    assert!(one.bootstrap_available().await.expect("told"));
+    assert_eq!(told(world, "bootstrap.reopen").await, 1);
+    one.bootstrap(Origin::default(), token, "root").await.expect("an administrator, of the former one's name");
+    match two.bootstrap(Origin::default(), token, "other").await {
+        Err(Error::Gone { code: "bootstrap_closed", .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert_eq!(roles(world, "root").await, [Role::Admin.id()]);
+}
+
+pub(crate) async fn a_name_that_leaves_the_environment_holds_nothing(world: &TestWorld) {
+    let auth = Auth::new(world.app.clone());
+    let ops = EnvKey { name: "ops".to_owned(), key: "0123456789abcdef0123456789abcdef".into(), admin: true };
+    auth.start(std::slice::from_ref(&ops), None).await.expect("started with an administrator");
+    assert_eq!(roles(world, "ops").await, [Role::Admin.id()]);
+    match auth.start(&[], None).await {
+        Err(Error::Forbidden { code: "no_administrator", .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(roles(world, "ops").await.is_empty());
 }
 
 pub(crate) async fn a_name_that_is_used_again_begins_without_roles(world: &TestWorld) {

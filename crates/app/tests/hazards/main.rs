@@ -4,6 +4,8 @@ mod administrators;
 mod enrolment;
 mod handout;
 mod passes;
+mod requests;
+mod stopping;
 mod support;
 mod targets;
 mod verification;
@@ -30,10 +32,23 @@ on_both! {
     crate::enrolment::one_request_sent_twice_at_once_is_one_agent as one_request_sent_twice_at_once_is_one_agent,
     crate::administrators::two_who_take_each_others_role_leave_one as two_who_take_each_others_role_leave_one,
     crate::administrators::two_who_revoke_each_others_key_leave_one as two_who_revoke_each_others_key_leave_one,
+    crate::administrators::a_rotated_administrator_keeps_its_successor as a_rotated_administrator_keeps_its_successor,
+    crate::administrators::two_who_revoke_both_keys_of_the_last_one_leave_it as two_who_revoke_both_keys_of_the_last_one_leave_it,
+    crate::administrators::an_administrator_whose_key_expires_is_not_the_last as an_administrator_whose_key_expires_is_not_the_last,
+    crate::administrators::two_who_make_a_key_of_one_name_make_one as two_who_make_a_key_of_one_name_make_one,
+    crate::administrators::an_installation_nobody_can_enter_opens_its_door as an_installation_nobody_can_enter_opens_its_door,
+    crate::administrators::a_name_that_leaves_the_environment_holds_nothing as a_name_that_leaves_the_environment_holds_nothing,
     crate::administrators::a_name_that_is_used_again_begins_without_roles as a_name_that_is_used_again_begins_without_roles,
     crate::administrators::a_key_of_the_environment_inherits_nothing as a_key_of_the_environment_inherits_nothing,
     crate::verification::a_failed_handshake_fails_the_deployment as a_failed_handshake_fails_the_deployment,
     crate::verification::a_reported_handshake_proves_the_result as a_reported_handshake_proves_the_result,
+    crate::verification::the_last_handshake_counts as the_last_handshake_counts,
+    crate::verification::a_handshake_beside_the_result_overwrites_nothing as a_handshake_beside_the_result_overwrites_nothing,
+    crate::verification::what_nobody_saw_is_installed_and_not_verified as what_nobody_saw_is_installed_and_not_verified,
+    crate::requests::an_agent_hears_what_becomes_of_its_request as an_agent_hears_what_becomes_of_its_request,
+    crate::stopping::a_deployment_called_off_before_it_begins_does_not_begin as a_deployment_called_off_before_it_begins_does_not_begin,
+    crate::stopping::a_deployment_that_fails_once_called_off_is_not_repeated as a_deployment_that_fails_once_called_off_is_not_repeated,
+    crate::stopping::a_request_that_fails_once_called_off_is_not_repeated as a_request_that_fails_once_called_off_is_not_repeated,
     crate::verification::a_target_that_changed_meanwhile_is_installed_anew as a_target_that_changed_meanwhile_is_installed_anew,
     crate::handout::a_request_that_cannot_be_built_harms_no_other as a_request_that_cannot_be_built_harms_no_other,
     crate::handout::a_deployment_that_cannot_be_built_is_a_failed_attempt as a_deployment_that_cannot_be_built_is_a_failed_attempt,

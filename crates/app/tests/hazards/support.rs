@@ -10,17 +10,23 @@ use certctl_domain::ids::{CertificateId, JobId, TargetId};
 use certctl_domain::target::Mapping;
 use certctl_jobs::Job;
 use certctl_pki::{Csr, KeyKind, PrivateKey, San};
+use certctl_store::list::{Count, Start, Window};
 use certctl_testkit::agent::TestAgent;
 use certctl_testkit::world::TestWorld;
 
 /// A certificate that waits for the request of the agent whose target it is mapped to.
 pub(crate) async fn certificate(world: &TestWorld, name: &str, target: &TargetId) -> CertificateId {
+    certificate_of(world, name, target, "iss-local").await
+}
+
+/// The same of another issuer.
+pub(crate) async fn certificate_of(world: &TestWorld, name: &str, target: &TargetId, issuer: &str) -> CertificateId {
     let new = NewCertificate {
         name: name.to_owned(),
         common_name: format!("{name}.example"),
         owner_id: "t".into(),
         team_id: "t".into(),
-        issuer_id: "iss-local".into(),
+        issuer_id: issuer.into(),
         renewal_policy_id: "rp-test".into(),
         certificate_profile_id: Some("prof-test".into()),
         target_ids: vec![target.to_string()],
@@ -69,6 +75,20 @@ pub(crate) async fn open_job(world: &TestWorld, certificate: &CertificateId) -> 
 
 pub(crate) async fn mapping(world: &TestWorld, certificate: &CertificateId, target: &TargetId) -> Mapping {
     certctl_store::mappings::get(&world.db.db, certificate, target).await.expect("read").expect("a mapping")
+}
+
+/// How often this is on record.
+pub(crate) async fn told(world: &TestWorld, action: &str) -> usize {
+    let window = Window { start: Start::Offset(0), limit: 500, count: Count::Exact };
+    let filter = certctl_store::audit::Filter::default();
+    let page = certctl_store::audit::list(&world.db.db, &filter, &window).await.expect("read");
+    page.items.iter().filter(|event| event.action == action).count()
+}
+
+/// How often this waits to be told.
+pub(crate) async fn announced(world: &TestWorld, topic: &str) -> usize {
+    let waiting = certctl_store::outbox::oldest(&world.db.db, 500).await.expect("read");
+    waiting.iter().filter(|entry| entry.topic == topic).count()
 }
 
 /// Changes rows as no use case would.

@@ -10,7 +10,7 @@ use certctl_jobs::State;
 use certctl_testkit::agent::TestAgent;
 use certctl_testkit::world::TestWorld;
 
-use crate::support::{certificate, id, job, mapping, send_requests, work};
+use crate::support::{announced, certificate, damage, id, job, mapping, send_requests, told, work};
 
 /// The deployment that is due.
 async fn deployment(world: &TestWorld, agent: &TestAgent) -> WorkItem {
@@ -53,14 +53,15 @@ pub(crate) async fn a_failed_handshake_fails_the_deployment(world: &TestWorld) {
     };
     verify(seen(&agent, &item, &"0".repeat(64), false)).await.expect("noted");
     let known = mapping(world, &certificate, &agent.target()).await;
-    assert_eq!((known.state, known.verify_status), (MappingState::Failed, VerifyStatus::Failed));
-    let reason = known.last_error.expect("a reason");
-    assert!(reason.contains("instead of"), "{reason}");
+    assert_eq!((known.state, known.verify_status), (MappingState::Deploying, VerifyStatus::Failed));
 
     complete(world, &agent, &item).await;
     let failed = job(world, &item.job.id).await;
     assert_eq!((failed.state, failed.error_class.as_deref()), (State::Pending, Some("target")), "it is tried again");
-    assert_eq!(mapping(world, &certificate, &agent.target()).await.state, MappingState::Failed);
+    let known = mapping(world, &certificate, &agent.target()).await;
+    assert_eq!(known.state, MappingState::Failed);
+    let reason = known.last_error.expect("a reason");
+    assert!(reason.contains("instead of"), "{reason}");
     match verify(seen(&agent, &item, &wanted(&item), true)).await {
         Err(Error::Conflict { code: "already_reported", .. }) => {}
         other => panic!("{other:?}"),
@@ -96,6 +97,73 @@ pub(crate) async fn a_reported_handshake_proves_the_result(world: &TestWorld) {
     assert_eq!((known.state, known.verify_status), (MappingState::Verified, VerifyStatus::Success));
 }
 
+pub(crate) async fn the_last_handshake_counts(world: &TestWorld) {
+    let agent = TestAgent::add(world, "agt-a").await;
+    let certificate = certificate(world, "a", &agent.target()).await;
+    send_requests(world, &agent).await;
+    let item = deployment(world, &agent).await;
+    for (fingerprint, verified) in [("0".repeat(64), false), (wanted(&item), true)] {
+        let said = seen(&agent, &item, &fingerprint, verified);
+        world.app.agent_job_verify(&agent.caller(), &id(&item.job), &said).await.expect("noted");
+    }
+    complete(world, &agent, &item).await;
+    assert_eq!(job(world, &item.job.id).await.state, State::Succeeded);
+    let known = mapping(world, &certificate, &agent.target()).await;
+    assert_eq!((known.state, known.verify_status), (MappingState::Verified, VerifyStatus::Success));
+    assert_eq!((known.served_fingerprint, known.last_error), (Some(wanted(&item)), None));
+    assert_eq!(told(world, "deployment_verified").await, 1);
+    assert_eq!(announced(world, "deployment.done").await, 1);
+}
+
+pub(crate) async fn a_handshake_beside_the_result_overwrites_nothing(world: &TestWorld) {
+    let agent = TestAgent::add(world, "agt-a").await;
+    let replica = world.replica("server-b").await;
+    for round in 0..12 {
+        let certificate = certificate(world, &format!("c{round}"), &agent.target()).await;
+        send_requests(world, &agent).await;
+        let mut due = work(&world.app, &agent).await;
+        due.retain(|item| item.certificate().is_some_and(|known| known.id == certificate));
+        let item = due.remove(0);
+        let (caller, job_id) = (agent.caller(), id(&item.job));
+        let wrong = seen(&agent, &item, &"0".repeat(64), false);
+        let result = Report { served_fingerprint: Some(wanted(&item)), ..Report::default() };
+        let wanted_no_more = round % 2 == 1;
+        if wanted_no_more {
+            let orphan = "UPDATE target_mappings SET state = 'orphaned' WHERE certificate_id =";
+            damage(world, &format!("{orphan} '{certificate}'")).await;
+        }
+        let (done, _) = tokio::join!(
+            world.app.agent_job_completed(&caller, &job_id, &result),
+            replica.agent_job_verify(&caller, &job_id, &wrong)
+        );
+        done.expect("the result is taken");
+        let run = certctl_store::runs::get(&world.db.db, &job_id).await.expect("read").expect("a run");
+        let state = job(world, &item.job.id).await.state;
+        let agree = if state == State::Succeeded {
+            ("completed", VerifyStatus::Success, MappingState::Verified)
+        } else {
+            assert_eq!(state, State::Pending, "round {round}");
+            ("failed", VerifyStatus::Failed, MappingState::Failed)
+        };
+        assert_eq!((run.outcome.as_deref(), run.verify_status), (Some(agree.0), agree.1), "round {round}");
+        if !wanted_no_more {
+            let known = mapping(world, &certificate, &agent.target()).await;
+            assert_eq!((known.verify_status, known.state), (agree.1, agree.2), "round {round}");
+        }
+    }
+}
+
+pub(crate) async fn what_nobody_saw_is_installed_and_not_verified(world: &TestWorld) {
+    let agent = TestAgent::add(world, "agt-a").await;
+    let certificate = certificate(world, "a", &agent.target()).await;
+    send_requests(world, &agent).await;
+    let item = deployment(world, &agent).await;
+    complete(world, &agent, &item).await;
+    assert_eq!(mapping(world, &certificate, &agent.target()).await.state, MappingState::NotVerified);
+    assert_eq!((told(world, "deployment_installed").await, told(world, "deployment_verified").await), (1, 0));
+    assert_eq!(announced(world, "deployment.done").await, 0);
+}
+
 pub(crate) async fn a_target_that_changed_meanwhile_is_installed_anew(world: &TestWorld) {
     let agent = TestAgent::add(world, "agt-a").await;
     let certificate = certificate(world, "a", &agent.target()).await;
@@ -104,8 +172,11 @@ pub(crate) async fn a_target_that_changed_meanwhile_is_installed_anew(world: &Te
     let mut unit = Unit::new();
     certctl_store::mappings::reinstall_at(&mut unit, &agent.target(), world.app.now());
     world.db.db.commit(unit).await.expect("the target changed");
-    complete(world, &agent, &item).await;
+    let result = Report { served_fingerprint: Some(wanted(&item)), ..Report::default() };
+    world.app.agent_job_completed(&agent.caller(), &id(&item.job), &result).await.expect("the result is taken");
     assert_eq!(mapping(world, &certificate, &agent.target()).await.state, MappingState::Pending);
+    assert_eq!((told(world, "deployment_installed").await, told(world, "deployment_verified").await), (1, 0));
+    assert_eq!(announced(world, "deployment.done").await, 0);
     world.settle().await;
     let again = deployment(world, &agent).await;
     complete(world, &agent, &again).await;

@@ -79,14 +79,27 @@ pub(crate) async fn grants_add_up_and_end(db: &Db) {
     stored(db, |unit| roles::grant_insert(unit, &grant(Role::Viewer, None))).await;
     assert!(!roles::administrator_exists(db, now()).await.expect("read"));
     stored(db, |unit| roles::grant_insert(unit, &grant(Role::Admin, Some(day(1))))).await;
+    assert!(!roles::administrator_exists(db, now()).await.expect("read"), "nobody has a key");
+    let hers = ApiKey { name: "ada".to_owned(), ..key("key_1") };
+    stored(db, |unit| keys::insert_named(unit, &hers, now())).await;
+    moved(write(db, |unit| keys::insert_named(unit, &ApiKey { name: "ada".to_owned(), ..key("key_2") }, now())).await);
     assert!(roles::administrator_exists(db, now()).await.expect("read"));
+    assert!(!roles::administrator_exists(db, day(1)).await.expect("read"));
+    assert_eq!(roles::lasting_administrators(db).await.expect("read"), [], "her role ends by itself");
+    stored(db, |unit| roles::grants_end(unit, &ada, now())).await;
+    assert_eq!(roles::grants_of(db, &ada, now()).await.expect("read").len(), 2, "her key works");
     let may = roles::permissions(db, &ada, now()).await.expect("read");
     assert_eq!(may, Permission::ALL.iter().copied().collect());
     assert_eq!(roles::permissions(db, &ada, day(1)).await.expect("read"), Role::Viewer.permissions().collect());
     assert_eq!(roles::grants_of(db, &ada, now()).await.expect("read").len(), 2);
     stored(db, |unit| roles::grant_delete(unit, &ada, &RoleId::fixed(Role::Viewer.id()))).await;
     assert_eq!(roles::grants(db, now()).await.expect("read").len(), 1);
-    stored(db, |unit| roles::grants_delete(unit, &ada)).await;
+    stored(db, |unit| {
+        keys::revoke(unit, &hers.id, now());
+        roles::grants_end(unit, &ada, now());
+    })
+    .await;
+    assert!(!roles::administrator_exists(db, now()).await.expect("read"));
     assert_eq!(roles::permissions(db, &ada, now()).await.expect("read"), BTreeSet::new());
 }
 
@@ -104,6 +117,9 @@ pub(crate) async fn the_bootstrap_door_closes_once(db: &Db) {
     assert_eq!(sealing::install(db).await.expect("read"), Some(install.clone()));
     stored(db, |unit| sealing::bootstrap_consume(unit, now())).await;
     moved(write(db, |unit| sealing::bootstrap_consume(unit, now())).await);
+    moved(write(db, |unit| sealing::bootstrap_reopen(unit, day(1))).await);
+    stored(db, |unit| sealing::bootstrap_reopen(unit, now())).await;
+    stored(db, |unit| sealing::bootstrap_consume(unit, day(1))).await;
     let rekeyed = Install { kek_id: "kek_2".to_owned(), canary: vec![3; 40], ..install.clone() };
     stored(db, |unit| sealing::install_rekey(unit, &install, &rekeyed)).await;
     moved(write(db, |unit| sealing::install_rekey(unit, &install, &rekeyed)).await);

@@ -105,7 +105,7 @@ pub(super) const SETTINGS: &[Setting] = &[
     Setting::secret(
         Area::Auth,
         "CERTCTL_BOOTSTRAP_TOKEN",
-        "Mints the first administrator at `POST /api/v1/auth/bootstrap`, once. With SQLite a token is generated into `bootstrap-token` while there is no administrator.",
+        "Mints the first administrator at `POST /api/v1/auth/bootstrap`, once; and once more after a start at which no administrator has a key that works. With SQLite a token is generated into `bootstrap-token` while there is no administrator.",
     ),
     Setting::secret(
         Area::Auth,
