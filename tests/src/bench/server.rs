@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
-use certctl_client::{Client, Credentials, Options, RetryPolicy, Roots};
+use anyhow::{Context, Result, bail, ensure};
+use certctl_client::{Client, Credentials, Options, Query, RetryPolicy, Roots};
 use certctl_db::sea_orm::{ConnectionTrait, Database};
 use certctl_pki::{KeyKind, PrivateKey};
 use certctl_testkit::https::{Authority, Purpose};
-use certctl_wire::{OwnerCreate, ProfileCreate, TeamCreate};
+use certctl_wire::{EnrollmentTokenCreate, OwnerCreate, ProfileCreate, TeamCreate};
 use secrecy::SecretString;
 
 use super::Bench;
@@ -139,6 +139,23 @@ impl Server {
         Ok(())
     }
 
+    /// A token by which one agent may enrol.
+    pub(super) async fn token(&self) -> Result<String> {
+        let ask = EnrollmentTokenCreate { max_uses: Some(1), ..EnrollmentTokenCreate::default() };
+        Ok(self.client()?.enrollment_token_create(&ask).await?.token)
+    }
+
+    /// Waits until an agent has enrolled.
+    pub(super) async fn enrolled(&self) -> Result<()> {
+        let client = self.client()?;
+        let began = Instant::now();
+        while client.agent_list(Query::new().per_page(1)).await?.data.is_empty() {
+            ensure!(began.elapsed() < READY_WITHIN, "no agent enrolled within {} s", READY_WITHIN.as_secs());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
+    }
+
     /// Stops it as an operator does, so that everything it has said is on disk.
     pub(super) fn stop(mut self) -> Result<()> {
         self.running.stop()
@@ -150,7 +167,7 @@ fn secret() -> Result<String> {
     Ok(PrivateKey::generate(KeyKind::EcdsaP256)?.public_key().spki_sha256_hex())
 }
 
-fn private(path: &std::path::Path, text: &str) -> Result<()> {
+pub(super) fn private(path: &std::path::Path, text: &str) -> Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt;
     let mut file = std::fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(path)?;

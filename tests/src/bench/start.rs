@@ -1,4 +1,4 @@
-//! From an empty directory to an answer at `/ready`, and what the server holds in memory when nobody asks for anything.
+//! From an empty directory to an answer at `/ready`, and what server and agent hold in memory when nobody asks for anything.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -8,6 +8,7 @@ use certctl_client::{Client, Options, RetryPolicy};
 use tokio::runtime::Runtime;
 
 use super::process::Running;
+use super::server::{Server, Store, private};
 use super::{Bench, Better, Figure};
 
 /// Starts that are measured; the slowest of them counts.
@@ -23,12 +24,44 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Figure>> {
     }
     let last = Started::new(bench, &runtime)?;
     slowest = slowest.max(last.took);
+    let enrolled = runtime.block_on(Enrolled::new(bench))?;
     std::thread::sleep(IDLE);
     let memory = last.server.resident_mb()?;
+    let agent = enrolled.agent.resident_mb()?;
     Ok(vec![
         Figure::new("start.ready.sqlite", slowest.as_secs_f64() * 1000.0, "ms", Better::Lower).target(300.0),
         Figure::new("start.idle_memory.server", memory, "MB", Better::Lower).target(40.0),
+        Figure::new("start.idle_memory.agent", agent, "MB", Better::Lower).target(10.0),
     ])
+}
+
+/// An agent that has enrolled and has nothing to do.
+struct Enrolled {
+    // Ends before its server.
+    agent: Running,
+    _server: Server,
+    _directory: tempfile::TempDir,
+}
+
+impl Enrolled {
+    async fn new(bench: &Bench) -> Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let server = Server::start(bench, &Store::Sqlite, directory.path()).await?;
+        let (ca, token) = (directory.path().join("ca.pem"), directory.path().join("token"));
+        std::fs::write(&ca, &server.ca)?;
+        private(&token, &server.token().await?)?;
+        let environment = [
+            ("CERTCTL_SERVER_URL", format!("https://localhost:{}", server.port)),
+            ("CERTCTL_SERVER_CA_BUNDLE_PATH", ca.display().to_string()),
+            ("CERTCTL_AGENT_BOOTSTRAP_TOKEN_FILE", token.display().to_string()),
+            ("CERTCTL_AGENT_STATE_DIR", directory.path().join("agent").display().to_string()),
+            ("CERTCTL_AGENT_NAME", "bench".to_owned()),
+        ];
+        let log = directory.path().join("agent.log");
+        let agent = Running::start(&bench.programs.join("certctl-agent"), &environment, &log)?;
+        server.enrolled().await?;
+        Ok(Self { agent, _server: server, _directory: directory })
+    }
 }
 
 struct Started {
