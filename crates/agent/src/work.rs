@@ -36,8 +36,9 @@ pub(crate) async fn poll(runtime: &Arc<Runtime>) {
             return;
         }
         let asked = Instant::now();
+        let resumes = how == Question::Resume && runtime.is_idle();
         let answer = tokio::select! {
-            answer = ask(runtime, how) => answer,
+            answer = ask(runtime, resumes) => answer,
             () = runtime.stop.cancelled() => return,
         };
         let (next, pause) = match answer {
@@ -46,13 +47,13 @@ pub(crate) async fn poll(runtime: &Arc<Runtime>) {
                 let empty = work.jobs.is_empty();
                 work.jobs.into_iter().for_each(|item| begin(runtime, item));
                 // A server that does not wait is not asked in a tight loop.
-                let hasty = how == Question::More && empty && asked.elapsed() < BREATH;
-                (Question::More, if hasty { BREATH } else { Duration::ZERO })
+                let hasty = !resumes && empty && asked.elapsed() < BREATH;
+                // What an answer held that was lost while other work was under way is asked for when that is done.
+                let next = if resumes { Question::More } else { how };
+                (next, if hasty { BREATH } else { Duration::ZERO })
             }
             // A server that does not know this question; the work comes back by itself.
-            Err(error) if how == Question::Resume && error.class() == Class::Invalid => {
-                (Question::More, Duration::ZERO)
-            }
+            Err(error) if resumes && error.class() == Class::Invalid => (Question::More, Duration::ZERO),
             Err(error) => {
                 let pause = error_pause(&error, &mut backoff);
                 tracing::warn!(%error, "the question for work failed; asking again in {} ms", pause.as_millis());
@@ -75,11 +76,8 @@ enum Question {
     Resume,
 }
 
-async fn ask(runtime: &Runtime, how: Question) -> Result<certctl_wire::Work, Error> {
-    match how {
-        Question::Resume if runtime.is_idle() => runtime.link.work_resume().await,
-        Question::Resume | Question::More => runtime.link.work(LONG_POLL).await,
-    }
+async fn ask(runtime: &Runtime, resumes: bool) -> Result<certctl_wire::Work, Error> {
+    if resumes { runtime.link.work_resume().await } else { runtime.link.work(LONG_POLL).await }
 }
 
 fn error_pause(error: &Error, backoff: &mut Backoff) -> Duration {
