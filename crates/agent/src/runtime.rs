@@ -70,9 +70,9 @@ impl Runtime {
         Work { job: work.job.clone(), epoch: busy.get(&work.job).copied().unwrap_or(work.epoch) }
     }
 
-    /// Whether no job is under way.
+    /// Whether no job is under way and every result was taken: what is still to be reported must not be given out again.
     pub(crate) fn is_idle(&self) -> bool {
-        self.busy.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).is_empty() && self.journal.owed().is_empty()
     }
 
     pub(crate) fn put_down(&self, work: &Work) {

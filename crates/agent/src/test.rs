@@ -16,8 +16,6 @@ use crate::{
 
 /// Does what the job asks for, and puts the result into the outbox.
 pub(crate) async fn carry_out(runtime: &Arc<Runtime>, work: Work, item: WorkItem) {
-    let turn = runtime.turn(item.target_id.as_deref().unwrap_or_default());
-    let _turn = turn.lock().await;
     if !begun(runtime, &work).await {
         return;
     }
@@ -51,7 +49,7 @@ const BUDGET: Duration = Duration::from_secs(20);
 fn report(work: &Work, took: Duration, outcome: Result<ProbeReport, ConnectorError>) -> JobStatusReport {
     let (error, class, found) = match outcome {
         Ok(found) if found.ok() => (None, None, Some(found)),
-        Ok(found) => (Some(found.findings()), Some(ErrorClass::Config), Some(found)),
+        Ok(found) => (Some(sanitise(&found.findings())), Some(ErrorClass::Config), Some(found)),
         Err(error) => (Some(sanitise(error.message())), Some(error.class()), None),
     };
     JobStatusReport {

@@ -133,7 +133,10 @@ impl Target for File {
         let started = std::time::Instant::now();
         let Found { mut checks, leaf } = self.look();
         let mut served_fingerprint = None;
-        if let Some(verify) = contents::verify(&self.config, leaf.as_ref()) {
+        // As in a deployment: nobody connects for a target that the agent's policy refuses.
+        if checks.iter().all(|check| check.ok)
+            && let Some(verify) = contents::verify(&self.config, leaf.as_ref())
+        {
             let (check, served) = verify.check(cx.budget).await;
             checks.push(check);
             served_fingerprint = served;

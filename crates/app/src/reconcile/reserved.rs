@@ -8,6 +8,7 @@ use certctl_connector::{Cx, Engine, OrderRef, Outcome};
 use certctl_db::Unit;
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::Version;
+use certctl_domain::work::FailureClass;
 use certctl_pki::Certificate;
 
 use super::{BATCH, Report};
@@ -77,7 +78,8 @@ impl App {
             Ok(Ok(Outcome::Pending { .. })) | Err(_) => Ok(Left::Unknown),
             Ok(Err(error)) => {
                 let failure = Failure::from(error);
-                Ok(if failure.class.is_retryable() { Left::Unknown } else { Left::Nothing(failure.message) })
+                // A wrong credential is mended one day; only what the issuer itself refuses is over.
+                Ok(if failure.class == FailureClass::Rejected { Left::Nothing(failure.message) } else { Left::Unknown })
             }
         }
     }
