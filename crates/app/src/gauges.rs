@@ -65,7 +65,7 @@ impl App {
             certificate_revoked: of(Status::Revoked),
             agent_total,
             agent_online,
-            job_pending: self.jobs_in(OPEN).await?,
+            job_pending: self.jobs_in(&State::OPEN).await?,
             job_completed_total: self.jobs_in(&[State::Succeeded]).await?,
             job_failed_total: self.jobs_in(&[State::Failed, State::Expired]).await?,
         })
@@ -80,12 +80,3 @@ impl App {
 fn online_since(now: Timestamp) -> Timestamp {
     now - certctl_domain::agent::OFFLINE_AFTER
 }
-
-const OPEN: &[State] = &[
-    State::Pending,
-    State::AwaitingApproval,
-    State::AwaitingCsr,
-    State::Claimed,
-    State::Running,
-    State::AwaitingIssuer,
-];

@@ -2,28 +2,11 @@
 
 use certctl_app::Error;
 use certctl_app::certificates::NewCertificate;
-use certctl_db::Backend;
 use certctl_domain::certificate::Status;
 use certctl_pki::{Csr, ExtendedKeyUsage, KeyKind, PrivateKey, San};
 use certctl_testkit::world::TestWorld;
 
-/// One module for each back end, with the same tests.
-macro_rules! on_both {
-    ($($test:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-                if let Some(world) = super::TestWorld::open(super::Backend::Sqlite).await { super::$test(&world).await; }
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-                if let Some(world) = super::TestWorld::open(super::Backend::Postgres).await { super::$test(&world).await; }
-            })*
-        }
-    };
-}
-
-on_both!(
+certctl_testkit::on_both_worlds!(
     a_csr_is_answered_with_a_chain_that_verifies,
     a_refused_request_leaves_no_trace,
     creating_alone_requests_nothing,

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use certctl_app::certificates::{Created, NewCertificate};
 use certctl_connector::ErrorClass;
-use certctl_db::Backend;
 use certctl_domain::certificate::{RenewalState, Status};
 use certctl_domain::ids::{CertificateId, JobId};
 use certctl_domain::target::MappingState;
@@ -16,23 +15,7 @@ use certctl_testkit::agent::TestAgent;
 use certctl_testkit::issuer::SlowIssuer;
 use certctl_testkit::world::TestWorld;
 
-/// One module for each back end, with the same tests.
-macro_rules! on_both {
-    ($($test:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-                if let Some(world) = super::TestWorld::open(super::Backend::Sqlite).await { super::$test(&world).await; }
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-                if let Some(world) = super::TestWorld::open(super::Backend::Postgres).await { super::$test(&world).await; }
-            })*
-        }
-    };
-}
-
-on_both!(
+certctl_testkit::on_both_worlds!(
     an_agent_makes_the_key_and_only_a_handshake_means_done,
     two_agents_hold_different_keys,
     a_renewal_replaces_what_is_served,

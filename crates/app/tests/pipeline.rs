@@ -9,7 +9,6 @@ use certctl_app::jobs::Cancelled;
 use certctl_app::list::{Count, Start, Window};
 use certctl_app::{Clock, Error};
 use certctl_connector::ErrorClass;
-use certctl_db::Backend;
 use certctl_db::sea_orm::{ConnectionTrait, Statement};
 use certctl_domain::approval::{Approval, ApprovalState};
 use certctl_domain::certificate::{Version, VersionState};
@@ -23,23 +22,7 @@ use certctl_testkit::issuer::SlowIssuer;
 use certctl_testkit::wait;
 use certctl_testkit::world::TestWorld;
 
-/// One module for each back end, with the same tests.
-macro_rules! on_both {
-    ($($test:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-                if let Some(world) = super::TestWorld::open(super::Backend::Sqlite).await { super::$test(&world).await; }
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $test() {
-                if let Some(world) = super::TestWorld::open(super::Backend::Postgres).await { super::$test(&world).await; }
-            })*
-        }
-    };
-}
-
-on_both!(
+certctl_testkit::on_both_worlds!(
     what_a_second_person_approved_is_issued_by_the_local_ca,
     what_a_second_person_approved_is_issued_by_a_slow_issuer_that_failed_meanwhile,
     a_poll_that_fails_does_not_lose_the_order,

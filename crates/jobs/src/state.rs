@@ -43,6 +43,10 @@ impl State {
         Self::Cancelled,
     ];
 
+    /// Those of a job that has not ended.
+    pub const OPEN: [Self; 6] =
+        [Self::Pending, Self::AwaitingApproval, Self::AwaitingCsr, Self::Claimed, Self::Running, Self::AwaitingIssuer];
+
     /// Whether a job may go from this state to `next`. A state does not become itself.
     pub fn may_become(self, next: Self) -> bool {
         self.successors().contains(&next)
@@ -154,6 +158,13 @@ mod tests {
         check(from::IDLE, State::Failed);
         check(from::IDLE, State::Cancelled);
         check(from::TO_EXPIRED, State::Expired);
+    }
+
+    #[test]
+    fn what_is_open_is_what_has_not_ended() {
+        let open: Vec<State> = State::ALL.into_iter().filter(|state| !state.is_terminal()).collect();
+        assert_eq!(open, State::OPEN);
+        assert_eq!(from::OPEN, State::OPEN.map(State::as_str));
     }
 
     #[test]

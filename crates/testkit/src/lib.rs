@@ -2,6 +2,7 @@
 
 #[cfg(feature = "house")]
 pub mod agent;
+pub mod both;
 pub mod db;
 #[cfg(feature = "house")]
 pub mod https;

@@ -55,15 +55,6 @@ pub const LISTED_MAX: u64 = 1_000;
 const REASON_MAX: usize = 500;
 /// Most open jobs of one agent that are called off with it.
 const JOBS_MAX: u64 = 10_000;
-/// The states of a job that has not ended.
-const OPEN: [State; 6] = [
-    State::Pending,
-    State::AwaitingApproval,
-    State::AwaitingCsr,
-    State::Claimed,
-    State::Running,
-    State::AwaitingIssuer,
-];
 
 impl App {
     /// Retires an agent. Its certificate and key are refused from the commit on.
@@ -96,7 +87,7 @@ impl App {
     }
 
     async fn agent_open_jobs(&self, id: &AgentId) -> Result<Vec<Job>> {
-        let filter = Filter { states: OPEN.to_vec(), agent_id: Some(id.to_string()), ..Filter::default() };
+        let filter = Filter { states: State::OPEN.to_vec(), agent_id: Some(id.to_string()), ..Filter::default() };
         Ok(certctl_jobs::jobs(self.db(), &filter, None, 0, JOBS_MAX).await?)
     }
 

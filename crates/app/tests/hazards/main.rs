@@ -10,23 +10,7 @@ mod support;
 mod targets;
 mod verification;
 
-/// One module for each back end, with the same tests.
-macro_rules! on_both {
-    ($($test:path as $name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                if let Some(world) = certctl_testkit::world::TestWorld::open(certctl_db::Backend::Sqlite).await { $test(&world).await; }
-            })*
-        }
-        mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")] async fn $name() {
-                if let Some(world) = certctl_testkit::world::TestWorld::open(certctl_db::Backend::Postgres).await { $test(&world).await; }
-            })*
-        }
-    };
-}
-
-on_both! {
+certctl_testkit::on_both_worlds! {
     crate::enrolment::an_old_answer_revives_no_identity as an_old_answer_revives_no_identity,
     crate::enrolment::an_enrolment_beside_a_repeated_one_lives as an_enrolment_beside_a_repeated_one_lives,
     crate::enrolment::one_request_sent_twice_at_once_is_one_agent as one_request_sent_twice_at_once_is_one_agent,
