@@ -32,6 +32,7 @@ pub use schema::SCHEMA;
 pub const KIND: &str = "File";
 
 /// A set of files on the agent's host.
+#[derive(Clone)]
 pub struct File {
     site: Arc<Site>,
     target: String,
@@ -131,7 +132,16 @@ impl File {
 impl Target for File {
     async fn validate(&self, cx: &Cx) -> Result<ProbeReport, ConnectorError> {
         let started = std::time::Instant::now();
-        let Found { mut checks, leaf } = self.look();
+        let this = self.clone();
+        let trouble = |class, message: String| ConnectorError::new(class, KIND, "test", message);
+        // Files may lie on a mount that does not answer: the agent goes on meanwhile.
+        let looked = tokio::time::timeout(cx.budget, tokio::task::spawn_blocking(move || this.look())).await;
+        let looked = looked.map_err(|_| {
+            let seconds = cx.budget.as_secs();
+            trouble(ErrorClass::Timeout, format!("its files did not answer within {seconds} s; look at the mount"))
+        })?;
+        let Found { mut checks, leaf } =
+            looked.map_err(|error| trouble(ErrorClass::Internal, format!("the look ended unexpectedly: {error}")))?;
         let mut served_fingerprint = None;
         // As in a deployment: nobody connects for a target that the agent's policy refuses.
         if checks.iter().all(|check| check.ok)
