@@ -61,6 +61,12 @@ impl Home {
         self.path().join("data")
     }
 
+    /// What the processes of a quickstart have logged.
+    fn logs(&self) -> String {
+        let read = |name: &str| std::fs::read_to_string(self.data().join("logs").join(name)).unwrap_or_default();
+        ["server.log", "agent.log", "endpoint.log"].map(|name| format!("--- {name}\n{}", read(name))).concat()
+    }
+
     /// Starts `certctl quickstart` on the one data directory, with a log of its own.
     fn run(&self, name: &str, args: &[&str]) -> Process {
         let data = self.data().display().to_string();
@@ -78,7 +84,10 @@ impl Home {
                 assert!(process.ended().is_none(), "quickstart ended:\n{}\n{text}", process.log());
                 return None;
             }
-            Some(serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}\n{}", process.log())))
+            Some(
+                serde_json::from_str(&text)
+                    .unwrap_or_else(|error| panic!("{error}: {text}\n{}{}", process.log(), self.logs())),
+            )
         })
         .await;
         Quickstart { process, summary, home: self }

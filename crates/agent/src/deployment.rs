@@ -16,8 +16,10 @@ use certctl_pki::{Certificate, San, pem};
 use certctl_wire::{DeployResult, DeployStep, JobStatusReport, WorkItem};
 
 use crate::{
+    clock::Backoff,
     journal::{Event, Journal, Work},
     keys::Entry,
+    link::is_passing,
     runtime::Runtime,
     step::Step,
 };
@@ -53,14 +55,23 @@ pub(crate) async fn carry_out(runtime: &Arc<Runtime>, work: Work, item: WorkItem
     runtime.outbox.put(work, report);
 }
 
-/// The first report also asks whether the lease still holds; without that nothing is touched.
+/// The first report also asks whether the lease still holds; without that nothing is touched. A server that cannot answer
+/// now is asked again: whether the job was lost meanwhile is what it says then.
 pub(crate) async fn begun(runtime: &Runtime, work: &Work) -> bool {
-    match runtime.link.job_report(&work.job, &running(work)).await {
-        Ok(()) => true,
-        Err(error) => {
+    let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
+    loop {
+        let error = match runtime.link.job_report(&work.job, &running(&runtime.held(work))).await {
+            Ok(()) => return true,
+            Err(error) => error,
+        };
+        if !is_passing(&error) {
             tracing::warn!(%error, job.id = work.job, "not begun: the server does not confirm that this job is ours");
             runtime.journal.settled(work, &error.to_string());
-            false
+            return false;
+        }
+        tracing::warn!(%error, job.id = work.job, "not begun yet: the server cannot be asked whether this job is ours");
+        if !runtime.sleep(backoff.next()).await {
+            return false;
         }
     }
 }

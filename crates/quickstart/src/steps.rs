@@ -31,9 +31,14 @@ pub(crate) async fn all(run: &Run) -> Result<(QuickstartSummary, Client), Failur
     inventory::ensure(run, &client).await?;
     // Before the agent is there, without which nothing is issued.
     let earlier = serve::earlier(&client).await?;
+    // Before the agent too: from its first question on it may be given a deployment, which reloads the endpoint and goes
+    // where the target says.
+    endpoint::start(run).await?;
+    if let Some(known) = agent::known(&client).await? {
+        target::ensure(run, &client, &known).await?;
+    }
     let agent_id = agent::start(run, &client).await?;
     target::ensure(run, &client, &agent_id).await?;
-    endpoint::start(run).await?;
     let proof = serve::prove(run, &client, earlier.as_ref()).await?;
     let summary = QuickstartSummary {
         ok: true,

@@ -286,6 +286,8 @@ impl App {
             certctl_store::mappings::advance(&mut unit, &mapping, &after);
         }
         if !self.commit_or_moved(unit).await? {
+            // Somebody changed the mapping meanwhile; the next look sees how.
+            self.work_release(&[job]).await;
             return Ok(None);
         }
         let config = self.target_config(&target)?;

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What the file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,14 +21,21 @@ pub(super) struct Status {
 pub(super) struct StatusFile(File);
 
 impl StatusFile {
-    /// Takes the file; `None` when a living endpoint holds it.
+    /// Takes the file and empties it: what it said was said by a process that is gone. `None` when a living endpoint holds
+    /// it; a reader holds it for a moment only, and is waited for.
     pub(super) fn hold(path: &Path) -> io::Result<Option<Self>> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(Self(file))),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error),
+        let give_up = Instant::now() + READERS_GONE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() >= give_up => return Ok(None),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::Error(error)) => return Err(error),
+            }
         }
+        file.set_len(0)?;
+        Ok(Some(Self(file)))
     }
 
     /// Says how things stand. Readers that come in between see no complete status and read again.
@@ -59,6 +67,9 @@ fn parse(text: &str) -> Option<Status> {
     Some(Status { pid, loads, outcome })
 }
 
+/// A reader looks, and lets go.
+const READERS_GONE: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(2);
 /// A pair was loaded and is served.
 pub(super) const OK: &str = "ok";
 /// There is no pair yet.

@@ -1,4 +1,4 @@
-//! ④ The agent: admitted by a token that works once, allowed to write one directory and to run one command.
+//! ⑤ The agent: admitted by a token that works once, allowed to write one directory and to run one command.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -17,6 +17,11 @@ use crate::run::Run;
 use crate::say;
 
 const STEP: &str = "enrol";
+
+/// The agent of an earlier start.
+pub(super) async fn known(client: &Client) -> Result<Option<String>, Failure> {
+    Ok(named(client).await?.map(|agent| agent.id))
+}
 
 /// Starts it and waits until the server has heard of it; the answer is its id.
 pub(super) async fn start(run: &Run, client: &Client) -> Result<String, Failure> {
@@ -45,7 +50,7 @@ pub(super) async fn start(run: &Run, client: &Client) -> Result<String, Failure>
     if before.is_some() && before != std::fs::read(&identity).ok() {
         say("  the agent's identity was past its time; it has renewed it");
     }
-    run.done('④', "agent enrolled by a token that works once", since, |ms, took| ms.enrol = Some(took));
+    run.done('⑤', "agent enrolled by a token that works once", since, |ms, took| ms.enrol = Some(took));
     Ok(agent.id)
 }
 

@@ -1,4 +1,4 @@
-//! ⑤ The endpoint that the certificate is for.
+//! ④ The endpoint that the certificate is for.
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -40,6 +40,6 @@ pub(super) async fn start(run: &Run) -> Result<(), Failure> {
         || Failure::new("endpoint", "not_up", "the endpoint did not listen in time").hint("see logs/endpoint.log"),
     )
     .await?;
-    run.done('⑤', &format!("endpoint listens on {}", address(run)), since, |_, _| {});
+    run.done('④', &format!("endpoint listens on {}", address(run)), since, |_, _| {});
     Ok(())
 }

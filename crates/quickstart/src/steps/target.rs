@@ -1,4 +1,4 @@
-//! ④ Where the certificate goes, and the certificate itself, not issued yet.
+//! ⑤ Where the certificate goes, and the certificate itself, not issued yet.
 
 use certctl_client::Client;
 use certctl_wire::{CertificateCreate, TargetCreate, TargetUpdate};
