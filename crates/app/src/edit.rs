@@ -22,6 +22,28 @@ pub(crate) enum Committed {
     Moved,
 }
 
+/// Decides what an agent says anew when a row it depends on moved meanwhile: the agent would take a refusal for the end of its
+/// job, and the job would wait for its lease to run out.
+#[derive(Debug)]
+pub(crate) struct Looks(u32);
+
+impl Looks {
+    pub(crate) fn new() -> Self {
+        Self(LOOKS)
+    }
+
+    /// The answer, unless another look may give another one. After the last look the caller is asked to come again.
+    pub(crate) fn over<T>(&mut self, answer: Result<T>) -> Option<Result<T>> {
+        match answer {
+            Err(error) if error.is_moved() => {
+                self.0 -= 1;
+                (self.0 == 0).then(|| Err(DbError::Busy.into()))
+            }
+            answer => Some(answer),
+        }
+    }
+}
+
 /// The names under which the constraints of one sort of thing are reported.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject {

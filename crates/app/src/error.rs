@@ -147,11 +147,20 @@ impl From<Refusals> for Error {
     }
 }
 
+impl Error {
+    /// A row that was read has moved before what was decided could be written: decide again.
+    pub(crate) fn is_moved(&self) -> bool {
+        matches!(self, Self::Conflict { code: CHANGED_MEANWHILE, .. })
+    }
+}
+
+const CHANGED_MEANWHILE: &str = "changed_meanwhile";
+
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {
             DbError::Moved { entity, id } => Self::Conflict {
-                code: "changed_meanwhile",
+                code: CHANGED_MEANWHILE,
                 message: format!("{entity} {id} has changed meanwhile; read it again"),
                 details: Vec::new(),
             },

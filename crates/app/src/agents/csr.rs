@@ -12,6 +12,7 @@ use certctl_pki::Csr;
 use super::job_id;
 use super::report::called_off;
 use crate::caller::Caller;
+use crate::edit::Looks;
 use crate::error::{Error, Result};
 use crate::issue::{Attempt, Failure};
 use crate::payload::IssuePayload;
@@ -35,6 +36,22 @@ impl App {
     /// ended, or another request was accepted; [`Error::Refused`] when the request is malformed or not what the job asks for,
     /// and when the job has ended with this attempt.
     pub async fn agent_csr_submit(
+        &self,
+        caller: &Caller,
+        job: Option<&JobId>,
+        certificate: Option<&CertificateId>,
+        lease_epoch: Option<i64>,
+        csr_pem: &str,
+    ) -> Result<CsrAnswer> {
+        let mut looks = Looks::new();
+        loop {
+            if let Some(answer) = looks.over(self.csr_submit(caller, job, certificate, lease_epoch, csr_pem).await) {
+                return answer;
+            }
+        }
+    }
+
+    async fn csr_submit(
         &self,
         caller: &Caller,
         job: Option<&JobId>,

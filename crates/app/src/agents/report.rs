@@ -18,6 +18,7 @@ use super::csr::lease_held;
 use super::job_id;
 use super::verify::{not_served, with_handshake};
 use crate::caller::Caller;
+use crate::edit::Looks;
 use crate::error::{Error, Result};
 use crate::issue::Failure;
 use crate::reconcile::deploy::slow_retry;
@@ -67,6 +68,15 @@ impl App {
     /// [`Error::Missing`] for a job of another agent; [`Error::Conflict`] when the lease is lost, or somebody wants the job to
     /// stop: an agent that has not begun does not begin then, one that has begun finishes and reports.
     pub async fn agent_job_running(&self, caller: &Caller, id: &JobId, lease_epoch: Option<i64>) -> Result<()> {
+        let mut looks = Looks::new();
+        loop {
+            if let Some(answer) = looks.over(self.job_running(caller, id, lease_epoch).await) {
+                return answer;
+            }
+        }
+    }
+
+    async fn job_running(&self, caller: &Caller, id: &JobId, lease_epoch: Option<i64>) -> Result<()> {
         self.agent_alive(caller).await?;
         let job = self.agent_job(caller, id).await?;
         lease_held(caller, &job, lease_epoch)?;
@@ -93,6 +103,15 @@ impl App {
     /// # Errors
     /// As [`App::agent_job_running`].
     pub async fn agent_job_completed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
+        let mut looks = Looks::new();
+        loop {
+            if let Some(answer) = looks.over(self.job_completed(caller, id, report).await) {
+                return answer;
+            }
+        }
+    }
+
+    async fn job_completed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
         self.agent_alive(caller).await?;
         let job = self.agent_job(caller, id).await?;
         if job.state == State::Succeeded {
@@ -122,6 +141,15 @@ impl App {
     /// # Errors
     /// As [`App::agent_job_running`].
     pub async fn agent_job_failed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
+        let mut looks = Looks::new();
+        loop {
+            if let Some(answer) = looks.over(self.job_failed(caller, id, report).await) {
+                return answer;
+            }
+        }
+    }
+
+    async fn job_failed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
         self.agent_alive(caller).await?;
         let job = self.agent_job(caller, id).await?;
         if job.state.is_terminal() || (job.state == State::Pending && job.last_error.is_some()) {

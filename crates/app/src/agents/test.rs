@@ -8,11 +8,9 @@ use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Job, Lease};
 
 use super::csr::lease_held;
-use super::job_id;
 use super::report::Report;
 use super::work::{Task, WorkItem};
 use crate::caller::Caller;
-use crate::edit;
 use crate::error::{Error, Result};
 use crate::issue::Failure;
 use crate::payload::{TestFound, TestPayload};
@@ -49,20 +47,13 @@ impl App {
             served_fingerprint: report.served_fingerprint.clone(),
             duration_ms: report.duration_ms,
         };
-        let mut job = job.clone();
-        for _ in 0..edit::LOOKS {
-            lease_held(caller, &job, report.lease_epoch)?;
-            let held = job.lease().ok_or_else(lease_lost)?;
-            let mut unit = Unit::new();
-            let payload = TestPayload { found: Some(found.clone()), ..TestPayload::read(&job)? };
-            lease::note(&mut unit, &held, &payload.to_text());
-            self.test_settle(&mut unit, caller, &job, &held, failure).await?;
-            if self.commit_or_moved(unit).await? {
-                return Ok(());
-            }
-            job = self.agent_job(caller, &job_id(&job)?).await?;
-        }
-        Err(edit::busy("target"))
+        lease_held(caller, job, report.lease_epoch)?;
+        let held = job.lease().ok_or_else(lease_lost)?;
+        let mut unit = Unit::new();
+        let payload = TestPayload { found: Some(found), ..TestPayload::read(job)? };
+        lease::note(&mut unit, &held, &payload.to_text());
+        self.test_settle(&mut unit, caller, job, &held, failure).await?;
+        self.commit(unit).await
     }
 
     /// A test that cannot be handed out.

@@ -11,6 +11,7 @@ use certctl_store::runs::Run;
 use super::csr::lease_held;
 use super::report::{Report, lease_gone, wants};
 use crate::caller::Caller;
+use crate::edit::Looks;
 use crate::error::{Error, Result};
 use crate::world::App;
 
@@ -37,6 +38,15 @@ impl App {
     /// [`Error::Missing`] for a job of another agent; [`Error::Refused`] on a target that is not the job's;
     /// [`Error::Conflict`] when the result is on record already, or the lease is lost.
     pub async fn agent_job_verify(&self, caller: &Caller, id: &JobId, said: &Verification) -> Result<Timestamp> {
+        let mut looks = Looks::new();
+        loop {
+            if let Some(answer) = looks.over(self.job_verify(caller, id, said).await) {
+                return answer;
+            }
+        }
+    }
+
+    async fn job_verify(&self, caller: &Caller, id: &JobId, said: &Verification) -> Result<Timestamp> {
         self.agent_alive(caller).await?;
         let job = self.agent_job(caller, id).await?;
         let facts = self.deployment_facts(&job).await?;

@@ -18,6 +18,33 @@ fn a_status_is_only_believed_while_its_writer_lives() {
     assert_eq!(read(&path).expect("read"), None);
 }
 
+#[test]
+fn what_a_process_that_is_gone_has_said_is_not_believed() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let path = home.path().join(STATUS_NAME);
+    std::fs::write(&path, "7\n3\nok\n").expect("the status of an earlier process");
+    let held = StatusFile::hold(&path).expect("opened").expect("free");
+    assert_eq!(read(&path).expect("read"), None, "the new process has not said anything yet");
+    held.write(&Status { pid: 8, loads: 1, outcome: OK.to_owned() }).expect("written");
+    assert_eq!(read(&path).expect("read").expect("alive").pid, 8);
+}
+
+#[test]
+fn a_reader_that_looks_at_the_same_moment_does_not_keep_an_endpoint_from_starting() {
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let path = home.path().join(STATUS_NAME);
+    std::fs::write(&path, "").expect("written");
+    let looking = std::fs::File::open(&path).expect("opened");
+    looking.lock_shared().expect("locked");
+    let start = std::thread::spawn({
+        let path = path.clone();
+        move || StatusFile::hold(&path).expect("opened").is_some()
+    });
+    std::thread::sleep(Duration::from_millis(20));
+    drop(looking);
+    assert!(start.join().expect("ended"), "it waits for the reader");
+}
+
 #[tokio::test]
 async fn reloading_nothing_says_so() {
     let home = tempfile::tempdir().expect("a temporary directory");

@@ -32,7 +32,8 @@ pub(super) async fn start(run: &Run, client: &Client) -> Result<String, Failure>
     let identity = state.join(IDENTITY_NAME);
     let before = std::fs::read(&identity).ok();
     let token_file = run.layout.agent().join("enrolment-token");
-    if known.is_none() || before.is_none() {
+    let enrols = known.is_none() || before.is_none();
+    if enrols {
         admit(client, known.as_ref(), &token_file).await?;
     }
     run.processes
@@ -50,7 +51,8 @@ pub(super) async fn start(run: &Run, client: &Client) -> Result<String, Failure>
     if before.is_some() && before != std::fs::read(&identity).ok() {
         say("  the agent's identity was past its time; it has renewed it");
     }
-    run.done('⑤', "agent enrolled by a token that works once", since, |ms, took| ms.enrol = Some(took));
+    let what = if enrols { "agent enrolled by a token that works once" } else { "agent is back, known to the server" };
+    run.done('⑤', what, since, |ms, took| ms.enrol = Some(took));
     Ok(agent.id)
 }
 

@@ -38,7 +38,8 @@ pub(super) async fn prove(run: &Run, client: &Client, earlier: Option<&Certifica
         ms.issue = Some(took);
     });
     let since = Instant::now();
-    super::wait(PATIENCE, async || verified(client, &version).await, || late("deploy", "deployed")).await?;
+    // Of short-lived certificates the next one may be there before the last one is proved.
+    let version = super::wait(PATIENCE, async || verified(client).await, || late("deploy", "deployed")).await?;
     run.done('⑥', "deployed by the agent and verified by its handshake", since, |ms, took| ms.deploy = Some(took));
     let since = Instant::now();
     shake_hands(run, &version).await?;
@@ -114,17 +115,19 @@ async fn current(client: &Client) -> Result<Option<CertificateVersion>, Failure>
     }
 }
 
-/// Whether the agent's own handshake has returned this version.
-async fn verified(client: &Client, version: &CertificateVersion) -> Result<Option<()>, Failure> {
+/// The newest version, once the agent's own handshake has returned it.
+async fn verified(client: &Client) -> Result<Option<CertificateVersion>, Failure> {
     let mapping = mapping(client).await?;
     match mapping.state {
-        MappingState::Verified if mapping.deployed_version_id.as_ref() == Some(&version.id) => Ok(Some(())),
+        MappingState::Verified => {
+            let newest = versions(client).await?.into_iter().next();
+            Ok(newest.filter(|version| mapping.deployed_version_id.as_ref() == Some(&version.id)))
+        }
         MappingState::Failed => {
             let why = mapping.last_error.unwrap_or_else(|| "the agent says no more".to_owned());
             Err(Failure::new("deploy", "deployment_failed", why).hint("see logs/agent.log"))
         }
-        MappingState::Verified
-        | MappingState::Waiting
+        MappingState::Waiting
         | MappingState::Pending
         | MappingState::Deploying
         | MappingState::NotVerified
