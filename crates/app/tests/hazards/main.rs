@@ -28,6 +28,7 @@ certctl_testkit::on_both_worlds! {
     crate::verification::a_reported_handshake_proves_the_result as a_reported_handshake_proves_the_result,
     crate::verification::the_last_handshake_counts as the_last_handshake_counts,
     crate::verification::a_handshake_beside_the_result_overwrites_nothing as a_handshake_beside_the_result_overwrites_nothing,
+    crate::verification::a_result_beside_a_change_is_never_refused_for_it as a_result_beside_a_change_is_never_refused_for_it,
     crate::verification::what_nobody_saw_is_installed_and_not_verified as what_nobody_saw_is_installed_and_not_verified,
     crate::requests::an_agent_hears_what_becomes_of_its_request as an_agent_hears_what_becomes_of_its_request,
     crate::stopping::a_deployment_called_off_before_it_begins_does_not_begin as a_deployment_called_off_before_it_begins_does_not_begin,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use certctl_app::Error;
 use certctl_app::agents::{Report, Task, Verification, WorkItem};
 use certctl_db::Unit;
-use certctl_domain::target::{MappingState, VerifyStatus};
+use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
 use certctl_jobs::State;
 use certctl_testkit::agent::TestAgent;
 use certctl_testkit::world::TestWorld;
@@ -149,6 +149,38 @@ pub(crate) async fn a_handshake_beside_the_result_overwrites_nothing(world: &Tes
         if !wanted_no_more {
             let known = mapping(world, &certificate, &agent.target()).await;
             assert_eq!((known.verify_status, known.state), (agree.1, agree.2), "round {round}");
+        }
+    }
+}
+
+pub(crate) async fn a_result_beside_a_change_is_never_refused_for_it(world: &TestWorld) {
+    let agent = TestAgent::add(world, "agt-a").await;
+    let replica = world.replica("server-b").await;
+    for round in 0..12 {
+        let certificate = certificate(world, &format!("c{round}"), &agent.target()).await;
+        send_requests(world, &agent).await;
+        let mut due = work(&world.app, &agent).await;
+        due.retain(|item| item.certificate().is_some_and(|known| known.id == certificate));
+        let item = due.remove(0);
+        let (caller, job_id, epoch) = (agent.caller(), id(&item.job), Some(item.job.lease_epoch));
+        let result = Report { served_fingerprint: Some(wanted(&item)), lease_epoch: epoch, ..Report::default() };
+        let failure = Report { error: Some("no room".to_owned()), lease_epoch: epoch, ..Report::default() };
+        let before = mapping(world, &certificate, &agent.target()).await;
+        let change = async {
+            let mut unit = Unit::new();
+            let after = Mapping { state: MappingState::Failed, ..before.clone() };
+            certctl_store::mappings::advance(&mut unit, &before, &after);
+            // Whichever of the two comes first.
+            let _ = replica.db().commit(unit).await;
+        };
+        if round % 2 == 0 {
+            let (told, ()) = tokio::join!(world.app.agent_job_completed(&caller, &job_id, &result), change);
+            told.expect("the result is taken");
+            assert_eq!(job(world, &item.job.id).await.state, State::Succeeded, "round {round}");
+        } else {
+            let (told, ()) = tokio::join!(world.app.agent_job_failed(&caller, &job_id, &failure), change);
+            told.expect("the failure is taken");
+            assert_eq!(job(world, &item.job.id).await.state, State::Pending, "round {round}");
         }
     }
 }
