@@ -56,17 +56,7 @@ pub async fn due<E>(
 where
     E: EntityTrait,
 {
-    let mut find = find.order_by_asc(at).limit(limit);
-    for column in key {
-        find = find.order_by_asc(*column);
-    }
-    if let Some(after) = after {
-        let column = |column: &E::Column| Expr::col(sea_orm::ColumnTrait::as_column_ref(column).into_column_ref());
-        let columns = std::iter::once(column(&at)).chain(key.iter().map(column));
-        let values = std::iter::once(Expr::val(after.at)).chain(after.key.iter().map(Expr::val));
-        // Said of the time alone too: that is what an index on it can begin at.
-        find = find.filter(column(&at).gte(after.at)).filter(Expr::tuple(columns).gt(Expr::tuple(values)));
-    }
+    let find = in_order(find, at, key, after, limit);
     let rows = db.read().query_all(find.as_query()).await?;
     rows.iter()
         .map(|row| {
@@ -78,4 +68,26 @@ where
             Ok(Due { place, row: E::Model::from_query_result(row, "").map_err(DbError::from) })
         })
         .collect()
+}
+
+/// What [`due`] asks of the database.
+pub fn in_order<E: EntityTrait>(
+    find: Select<E>,
+    at: E::Column,
+    key: &[E::Column],
+    after: Option<&Place>,
+    limit: u64,
+) -> Select<E> {
+    let mut find = find.order_by_asc(at).limit(limit);
+    for column in key {
+        find = find.order_by_asc(*column);
+    }
+    if let Some(after) = after {
+        let column = |column: &E::Column| Expr::col(sea_orm::ColumnTrait::as_column_ref(column).into_column_ref());
+        let columns = std::iter::once(column(&at)).chain(key.iter().map(column));
+        let values = std::iter::once(Expr::val(after.at)).chain(after.key.iter().map(Expr::val));
+        // Said of the time alone too: that is what an index on it can begin at.
+        find = find.filter(column(&at).gte(after.at)).filter(Expr::tuple(columns).gt(Expr::tuple(values)));
+    }
+    find
 }

@@ -26,7 +26,7 @@ pub use change::Change;
 pub use config::{DbConfig, DbUrl, UrlError};
 pub use connect::{Backend, Db};
 pub use counters::counter;
-pub use due::{Due, Place, due};
+pub use due::{Due, Place, due, in_order};
 pub use error::{Class, ConnectCause, DbError, Outcome};
 
 pub use notify::{Notifier, Subscription, Wake};

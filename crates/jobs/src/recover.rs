@@ -2,7 +2,7 @@
 
 use certctl_db::{Db, DbError, Due, Place, Unit};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
 use crate::enqueue::topic;
 use crate::entity::job;
@@ -115,17 +115,25 @@ pub async fn stale(
     after: Option<&Place>,
     limit: u64,
 ) -> Result<Vec<Due<Job>>, DbError> {
-    let mut find = job::Entity::find()
-        .filter(job::Column::CompletedAt.is_null())
-        // Word for word the conditions of partial indexes, which parameters would hide from the planner.
-        .filter(Expr::cust(format!("state = '{}'", state.as_str())))
-        .filter(job::Column::StateChangedAt.lt(before));
-    if let Some(kind) = kind {
-        find = find.filter(Expr::cust(format!("kind = '{kind}'")));
-    }
+    let find = waiting(state, kind, before);
     let due = certctl_db::due(db, find, job::Column::StateChangedAt, &[job::Column::Id], after, limit).await?;
     Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
 
+fn waiting(state: State, kind: Option<&'static str>, before: i64) -> Select<job::Entity> {
+    let find = job::Entity::find()
+        .filter(job::Column::CompletedAt.is_null())
+        // Word for word the conditions of partial indexes, which parameters would hide from the planner.
+        .filter(Expr::cust(format!("state = '{}'", state.as_str())))
+        .filter(job::Column::StateChangedAt.lt(before));
+    match kind {
+        Some(kind) => find.filter(Expr::cust(format!("kind = '{kind}'"))),
+        None => find,
+    }
+}
+
 /// Error class of an attempt whose worker vanished.
 const LOST: &str = "lease_lost";
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use certctl_domain::ids::{CaId, CertificateId, IssuerId, JobId, ProfileId, Versi
 use certctl_pki::key::KeyAlgorithm;
 use certctl_pki::{Certificate, Serial, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::convert::{id, id_opt, micros, micros_opt, small, time, time_opt, unreadable, word};
 use crate::entities::certificate_versions::{Column, Entity, Model};
@@ -55,11 +55,7 @@ pub async fn reserved_orphans(
     after: Option<&Place>,
     limit: u16,
 ) -> Result<Vec<Due<Version>>, DbError> {
-    let find = Entity::find()
-        // Word for word the condition of the partial index, which a parameter would hide from the planner.
-        .filter(Expr::cust("state = 'reserved' AND order_ref IS NULL"))
-        .filter(Column::CreatedAt.lt(micros(before)))
-        .filter(Expr::cust(NOBODY_WORKS));
+    let find = unordered(before);
     let due = certctl_db::due(db, find, Column::CreatedAt, &[Column::Id], after, u64::from(limit)).await?;
     Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
@@ -69,14 +65,7 @@ pub async fn reserved_orphans(
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn issuers_to_ask(db: &Db, now: Timestamp) -> Result<Vec<String>, DbError> {
-    let find = Entity::find()
-        .select_only()
-        .column(Column::IssuerId)
-        .distinct()
-        .filter(Expr::cust(ORDERED))
-        .filter(Column::IssuerId.is_not_null())
-        .filter(Column::PollAt.lte(micros(now)));
-    Ok(find.into_tuple().all(db.read()).await?)
+    Ok(asked(now).into_tuple().all(db.read()).await?)
 }
 
 /// Intents older than `before` with an order at this issuer that it is to be asked for at `now`, and whose work is not open any
@@ -91,17 +80,39 @@ pub async fn ordered_orphans(
     now: Timestamp,
     limit: u16,
 ) -> Result<Vec<Due<Version>>, DbError> {
-    let find = Entity::find()
-        .filter(Expr::cust(ORDERED))
-        .filter(Column::IssuerId.eq(issuer))
-        .filter(Column::PollAt.lte(micros(now)))
-        .filter(Column::CreatedAt.lt(micros(before)))
-        .filter(Expr::cust(NOBODY_WORKS));
+    let find = ordered(issuer, before, now);
     let due = certctl_db::due(db, find, Column::PollAt, &[Column::Id], None, u64::from(limit)).await?;
     Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
 
-/// Word for word the condition of the partial index, which a parameter would hide from the planner.
+fn unordered(before: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust(UNORDERED))
+        .filter(Column::CreatedAt.lt(micros(before)))
+        .filter(Expr::cust(NOBODY_WORKS))
+}
+
+fn asked(now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::IssuerId)
+        .distinct()
+        .filter(Expr::cust(ORDERED))
+        .filter(Column::IssuerId.is_not_null())
+        .filter(Column::PollAt.lte(micros(now)))
+}
+
+fn ordered(issuer: &str, before: Timestamp, now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust(ORDERED))
+        .filter(Column::IssuerId.eq(issuer))
+        .filter(Column::PollAt.lte(micros(now)))
+        .filter(Column::CreatedAt.lt(micros(before)))
+        .filter(Expr::cust(NOBODY_WORKS))
+}
+
+/// Word for word the conditions of partial indexes, which parameters would hide from the planner.
+const UNORDERED: &str = "state = 'reserved' AND order_ref IS NULL";
 const ORDERED: &str = "state = 'reserved' AND order_ref IS NOT NULL";
 const NOBODY_WORKS: &str =
     "NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = certificate_versions.job_id AND jobs.completed_at IS NULL)";
@@ -295,3 +306,6 @@ impl TryFrom<Model> for Version {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;
