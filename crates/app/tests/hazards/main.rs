@@ -23,6 +23,8 @@ certctl_testkit::on_both_worlds! {
     crate::administrators::two_who_make_a_key_of_one_name_make_one as two_who_make_a_key_of_one_name_make_one,
     crate::administrators::an_installation_nobody_can_enter_opens_its_door as an_installation_nobody_can_enter_opens_its_door,
     crate::administrators::a_name_that_leaves_the_environment_holds_nothing as a_name_that_leaves_the_environment_holds_nothing,
+    crate::administrators::a_start_that_is_refused_changes_nothing as a_start_that_is_refused_changes_nothing,
+    crate::administrators::a_lasting_role_replaces_one_that_ends as a_lasting_role_replaces_one_that_ends,
     crate::administrators::a_name_that_is_used_again_begins_without_roles as a_name_that_is_used_again_begins_without_roles,
     crate::administrators::a_key_of_the_environment_inherits_nothing as a_key_of_the_environment_inherits_nothing,
     crate::verification::a_failed_handshake_fails_the_deployment as a_failed_handshake_fails_the_deployment,
