@@ -40,6 +40,7 @@ certctl_testkit::on_both_worlds! {
     crate::handout::a_request_that_cannot_be_built_harms_no_other as a_request_that_cannot_be_built_harms_no_other,
     crate::handout::a_deployment_that_cannot_be_built_is_a_failed_attempt as a_deployment_that_cannot_be_built_is_a_failed_attempt,
     crate::handout::work_that_is_not_handed_out_is_given_back as work_that_is_not_handed_out_is_given_back,
+    crate::handout::work_whose_mapping_moves_meanwhile_is_given_back as work_whose_mapping_moves_meanwhile_is_given_back,
     crate::orders::a_silent_issuer_is_in_nobodys_way as a_silent_issuer_is_in_nobodys_way,
     crate::orders::an_issuer_is_asked_when_it_wishes as an_issuer_is_asked_when_it_wishes,
     crate::orders::only_its_issuer_ends_an_order as only_its_issuer_ends_an_order,
