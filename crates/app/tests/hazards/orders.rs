@@ -57,11 +57,11 @@ async fn passed(app: &App) -> (usize, usize) {
 }
 
 pub(crate) async fn a_silent_issuer_is_in_nobodys_way(world: &TestWorld) {
-    let (silent, good) = (outside(world, "iss-silent").await, outside(world, "iss-good").await);
+    let (silent, good) = (outside(world, "iss-a-silent").await, outside(world, "iss-good").await);
     outside(world, "iss-closed").await;
     let mut waiting = Vec::new();
     for n in 0..MANY {
-        waiting.push(called_off(world, "iss-silent", &format!("silent{n}")).await);
+        waiting.push(called_off(world, "iss-a-silent", &format!("silent{n}")).await);
     }
     let closed = called_off(world, "iss-closed", "closed").await;
     let unreadable = called_off(world, "iss-good", "unreadable").await;
