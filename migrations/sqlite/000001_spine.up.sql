@@ -133,6 +133,7 @@ CREATE TABLE certificate_versions (
   issuer_id TEXT REFERENCES issuers (id),
   job_id TEXT,
   order_ref TEXT,
+  poll_at BIGINT,
   serial BLOB,
   state TEXT NOT NULL CHECK (state IN ('reserved', 'issued', 'void')),
   not_before BIGINT,
@@ -150,14 +151,17 @@ CREATE TABLE certificate_versions (
   void_reason TEXT,
   revoked_at BIGINT,
   created_at BIGINT NOT NULL,
-  issued_at BIGINT
+  issued_at BIGINT,
+  CHECK (order_ref IS NULL OR (issuer_id IS NOT NULL AND poll_at IS NOT NULL))
 );
 CREATE UNIQUE INDEX certificate_versions_ca_serial_idx ON certificate_versions (ca_id, serial) WHERE ca_id IS NOT NULL;
 CREATE UNIQUE INDEX certificate_versions_issuer_serial_idx ON certificate_versions (issuer_id, serial) WHERE issuer_id IS NOT NULL AND serial IS NOT NULL;
 CREATE INDEX certificate_versions_certificate_idx ON certificate_versions (certificate_id, created_at, id);
 CREATE INDEX certificate_versions_job_idx ON certificate_versions (job_id) WHERE job_id IS NOT NULL;
 CREATE INDEX certificate_versions_internal_idx ON certificate_versions (purpose, holder) WHERE purpose <> 'leaf';
-CREATE INDEX certificate_versions_reserved_idx ON certificate_versions (created_at) WHERE state = 'reserved';
+-- Intents whose end is not on record, and the orders among them that an issuer outside is still to answer.
+CREATE INDEX certificate_versions_reserved_idx ON certificate_versions (created_at) WHERE state = 'reserved' AND order_ref IS NULL;
+CREATE INDEX certificate_versions_order_idx ON certificate_versions (issuer_id, poll_at) WHERE state = 'reserved' AND order_ref IS NOT NULL;
 CREATE TABLE certificate_identities (
   certificate_id TEXT NOT NULL REFERENCES certificates (id),
   holder TEXT NOT NULL,
@@ -293,6 +297,9 @@ CREATE UNIQUE INDEX jobs_open_key_idx ON jobs (idempotency_key) WHERE completed_
 CREATE INDEX jobs_claim_idx ON jobs (executor, state, priority, not_before, id) WHERE completed_at IS NULL;
 CREATE INDEX jobs_agent_idx ON jobs (agent_id, state) WHERE completed_at IS NULL;
 CREATE INDEX jobs_lease_idx ON jobs (lease_until) WHERE completed_at IS NULL AND lease_until IS NOT NULL;
+-- What waits for somebody and is given up in the end.
+CREATE INDEX jobs_awaiting_csr_idx ON jobs (state_changed_at, id) WHERE completed_at IS NULL AND state = 'awaiting_csr';
+CREATE INDEX jobs_test_idx ON jobs (state_changed_at, id) WHERE completed_at IS NULL AND state = 'pending' AND kind = 'TestTarget';
 CREATE INDEX jobs_open_certificate_idx ON jobs (certificate_id, kind) WHERE completed_at IS NULL;
 CREATE INDEX jobs_certificate_idx ON jobs (certificate_id, created_at);
 CREATE INDEX jobs_created_idx ON jobs (created_at, id);

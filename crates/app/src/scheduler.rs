@@ -20,6 +20,9 @@ const LEASE: Duration = Duration::from_secs(15);
 /// A pass that found more to do than fits is followed by the next one at once; otherwise this is the shortest pause.
 const SHORTEST: Duration = Duration::from_millis(200);
 
+/// The pause after a full page of which no row moved.
+const PAGE_OF_NONE: Duration = Duration::from_secs(1);
+
 type Pass = for<'a> fn(&'a App) -> Pin<Box<dyn Future<Output = Result<Report>> + Send + 'a>>;
 
 /// One loop.
@@ -125,8 +128,9 @@ impl App {
         let mut held = None;
         while !stop.is_cancelled() {
             let pause = match self.loop_turn(one, &mut held).await {
-                // A pass that moved nothing would find the same rows again.
                 Ok(Some(report)) if report.more && report.moved > 0 => SHORTEST,
+                // Rows that stay where they are: the next page is looked at soon, and without haste.
+                Ok(Some(report)) if report.more => one.every.min(PAGE_OF_NONE),
                 Ok(_) => one.every,
                 Err(error) => {
                     tracing::warn!("loop {} failed: {error}", one.name);
@@ -169,6 +173,10 @@ impl App {
         let seconds = now.duration_since(started).as_secs_f64();
         metrics::histogram!("certctl_loop_duration_seconds", "loop" => lease.name.clone()).record(seconds);
         if let Ok(report) = outcome {
+            if report.failed > 0 {
+                let failed = u64::try_from(report.failed).unwrap_or(u64::MAX);
+                metrics::counter!("certctl_loop_rows_failed_total", "loop" => lease.name.clone()).increment(failed);
+            }
             #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 fit a double for ages")]
             metrics::gauge!("certctl_loop_last_success_timestamp", "loop" => lease.name.clone())
                 .set(now.unix_secs() as f64);

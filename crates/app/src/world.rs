@@ -17,6 +17,7 @@ use crate::caller::Caller;
 use crate::configuration::Catalogue;
 use crate::engine::EngineFactory;
 use crate::error::{Error, Result};
+use crate::reconcile::Places;
 
 /// Tells the time.
 pub trait Clock: Send + Sync {
@@ -182,6 +183,7 @@ struct Inner {
     world: World,
     settings: Settings,
     caches: Caches,
+    places: Places,
     leaving: CancellationToken,
 }
 
@@ -190,7 +192,7 @@ impl App {
     #[must_use]
     pub fn new(world: World, settings: Settings) -> Self {
         let leaving = CancellationToken::new();
-        Self { inner: Arc::new(Inner { world, settings, caches: Caches::new(), leaving }) }
+        Self { inner: Arc::new(Inner { world, settings, caches: Caches::new(), places: Places::default(), leaving }) }
     }
 
     /// Now.
@@ -251,6 +253,10 @@ impl App {
 
     pub(crate) fn caches(&self) -> &Caches {
         &self.inner.caches
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.inner.places
     }
 
     /// A random share between 0 and 1.

@@ -13,6 +13,7 @@ mod config;
 mod connect;
 mod counters;
 mod dialect;
+mod due;
 mod error;
 mod group;
 pub mod migrate;
@@ -25,6 +26,7 @@ pub use change::Change;
 pub use config::{DbConfig, DbUrl, UrlError};
 pub use connect::{Backend, Db};
 pub use counters::counter;
+pub use due::{Due, Place, due, in_order};
 pub use error::{Class, ConnectCause, DbError, Outcome};
 
 pub use notify::{Notifier, Subscription, Wake};

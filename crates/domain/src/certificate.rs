@@ -220,6 +220,8 @@ pub struct Version {
     pub job_id: Option<JobId>,
     /// The external issuer's name for the order.
     pub order_ref: Option<String>,
+    /// When that issuer is to be asked again what became of the order.
+    pub poll_at: Option<Timestamp>,
     /// Serial number; absent while an external issuer has not answered.
     pub serial: Option<Serial>,
     /// Reserved, issued or void.

@@ -1,7 +1,7 @@
 //! Taking leases. On PostgreSQL replicas skip the rows that another one is taking; on SQLite there is one writer.
 
 use certctl_db::{Backend, Db, DbError, Transaction};
-use sea_orm::{ConnectionTrait, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, QueryResult, Statement, Value};
 
 use crate::entity::job;
 use crate::{Executor, Job, State};
@@ -95,11 +95,23 @@ async fn take_from(
         skip = if txn.backend() == Backend::Postgres { " FOR UPDATE SKIP LOCKED" } else { "" },
     );
     let statement = Statement::from_sql_and_values(txn.connection().get_database_backend(), sql, values);
-    let rows = job::Model::find_by_statement(statement).all(txn.connection()).await?;
-    let mut jobs: Vec<Job> = rows.into_iter().map(Job::try_from).collect::<Result<_, _>>()?;
+    let rows = txn.connection().query_all_raw(statement).await?;
+    let mut jobs: Vec<Job> = rows.iter().filter_map(readable).collect();
     // RETURNING keeps no order.
     jobs.sort_by(|a, b| (a.priority, a.not_before, &a.id).cmp(&(b.priority, b.not_before, &b.id)));
     Ok(jobs)
+}
+
+/// A leased job. One that cannot be read keeps its lease: it is in nobody's way until that runs out.
+fn readable(row: &QueryResult) -> Option<Job> {
+    match job::Model::from_query_result(row, "").map_err(DbError::from).and_then(Job::try_from) {
+        Ok(job) => Some(job),
+        Err(error) => {
+            let id: String = row.try_get("", "id").unwrap_or_default();
+            tracing::error!(job.id = %id, error = &error as &dyn std::error::Error, "job {id} cannot be read");
+            None
+        }
+    }
 }
 
 /// The condition of a due job; parameters as [`due_values`] gives them.

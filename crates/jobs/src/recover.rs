@@ -1,7 +1,8 @@
 //! Leases that ran out, and jobs that wait too long: found by a reconciler, mended by guarded units.
 
-use certctl_db::{Db, DbError, Unit};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use certctl_db::{Db, DbError, Due, Place, Unit};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
 
 use crate::enqueue::topic;
 use crate::entity::job;
@@ -22,19 +23,28 @@ pub enum Recovery {
     Cancelled,
 }
 
-/// Jobs whose lease ran out before `now`, oldest lease first.
+/// Jobs whose lease ran out before `now`, oldest lease first: those behind `after`.
 ///
 /// # Errors
 /// Those of the connection.
-pub async fn leases_expired(db: &Db, now: i64, limit: u64) -> Result<Vec<Job>, DbError> {
-    let rows = job::Entity::find()
+pub async fn leases_expired(db: &Db, now: i64, after: Option<&Place>, limit: u64) -> Result<Vec<Due<Job>>, DbError> {
+    let find = job::Entity::find().filter(job::Column::CompletedAt.is_null()).filter(job::Column::LeaseUntil.lte(now));
+    let due = certctl_db::due(db, find, job::Column::LeaseUntil, &[job::Column::Id], after, limit).await?;
+    Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
+}
+
+/// Open jobs that an agent holds, in the order of their leases: those behind `after`.
+///
+/// # Errors
+/// Those of the connection.
+pub async fn held_by_agent(db: &Db, agent: &str, after: Option<&Place>, limit: u64) -> Result<Vec<Due<Job>>, DbError> {
+    let find = job::Entity::find()
         .filter(job::Column::CompletedAt.is_null())
-        .filter(job::Column::LeaseUntil.lte(now))
-        .order_by_asc(job::Column::LeaseUntil)
-        .limit(limit)
-        .all(db.read())
-        .await?;
-    rows.into_iter().map(Job::try_from).collect()
+        .filter(job::Column::AgentId.eq(agent))
+        .filter(job::Column::LeaseOwner.eq(agent))
+        .filter(job::Column::LeaseUntil.is_not_null());
+    let due = certctl_db::due(db, find, job::Column::LeaseUntil, &[job::Column::Id], after, limit).await?;
+    Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
 
 /// Adds to the unit what the lost lease of this job asks for. The caller adds what its kind asks for.
@@ -76,10 +86,11 @@ pub fn recover(unit: &mut Unit, job: &Job, now: i64) -> Option<Recovery> {
 /// Recovers up to `limit` lost leases, each in its own unit; one whose holder came back meanwhile is left out.
 ///
 /// # Errors
-/// Those of the connection.
+/// Those of the connection, and of a row that cannot be read.
 pub async fn recover_expired(db: &Db, now: i64, limit: u64) -> Result<Vec<(Job, Recovery)>, DbError> {
     let mut recovered = Vec::new();
-    for job in leases_expired(db, now, limit).await? {
+    for due in leases_expired(db, now, None, limit).await? {
+        let job = due.row?;
         let mut unit = Unit::new();
         let Some(recovery) = recover(&mut unit, &job, now) else { continue };
         match db.commit(unit).await {
@@ -91,21 +102,38 @@ pub async fn recover_expired(db: &Db, now: i64, limit: u64) -> Result<Vec<(Job, 
     Ok(recovered)
 }
 
-/// Open jobs of one kind, or of any, that have been in this state since before `before`, oldest first.
+/// Open jobs of one kind, or of any, that have been in this state since before `before`, oldest first: those behind `after`.
+/// What is asked for in a loop has a partial index of its own, see `jobs_awaiting_csr_idx`.
 ///
 /// # Errors
 /// Those of the connection.
-pub async fn stale(db: &Db, state: State, kind: Option<&str>, before: i64, limit: u64) -> Result<Vec<Job>, DbError> {
-    let mut query = job::Entity::find()
+pub async fn stale(
+    db: &Db,
+    state: State,
+    kind: Option<&'static str>,
+    before: i64,
+    after: Option<&Place>,
+    limit: u64,
+) -> Result<Vec<Due<Job>>, DbError> {
+    let find = waiting(state, kind, before);
+    let due = certctl_db::due(db, find, job::Column::StateChangedAt, &[job::Column::Id], after, limit).await?;
+    Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
+}
+
+fn waiting(state: State, kind: Option<&'static str>, before: i64) -> Select<job::Entity> {
+    let find = job::Entity::find()
         .filter(job::Column::CompletedAt.is_null())
-        .filter(job::Column::State.eq(state.as_str()))
+        // Word for word the conditions of partial indexes, which parameters would hide from the planner.
+        .filter(Expr::cust(format!("state = '{}'", state.as_str())))
         .filter(job::Column::StateChangedAt.lt(before));
-    if let Some(kind) = kind {
-        query = query.filter(job::Column::Kind.eq(kind));
+    match kind {
+        Some(kind) => find.filter(Expr::cust(format!("kind = '{kind}'"))),
+        None => find,
     }
-    let rows = query.order_by_asc(job::Column::StateChangedAt).limit(limit).all(db.read()).await?;
-    rows.into_iter().map(Job::try_from).collect()
 }
 
 /// Error class of an attempt whose worker vanished.
 const LOST: &str = "lease_lost";
+
+#[cfg(test)]
+mod tests;

@@ -260,7 +260,8 @@ async fn an_approved_job_is_due_and_an_unanswered_one_expires(db: &Db) {
     let refused = Failure { class: "rejected".to_owned(), error: "approval rejected: no".to_owned() };
     let no = get(db, "no").await;
     apply(db, |unit| lease::cancel(unit, &no.fence(), &refused, 10)).await.expect("cancelled");
-    let waiting = stale(db, State::AwaitingApproval, Some("work"), 100, 10).await.expect("read");
+    let waiting = stale(db, State::AwaitingApproval, Some("work"), 100, None, 10).await.expect("read");
+    let waiting: Vec<Job> = waiting.into_iter().map(|due| due.row.expect("a job")).collect();
     assert_eq!(waiting.iter().map(|job| job.id.as_str()).collect::<Vec<_>>(), ["late"]);
     apply(db, |unit| lease::expire(unit, &waiting[0].fence(), &broken(), 100)).await.expect("expired");
     take_one(db, 11).await;

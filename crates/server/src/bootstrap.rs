@@ -8,8 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use certctl_app::App;
 use certctl_app::world::{Randomness, SystemRandomness};
-use certctl_db::Db;
-use certctl_pki::Timestamp;
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
@@ -35,18 +33,14 @@ fn generated_key(path: &Path) -> anyhow::Result<SecretString> {
     Ok(key.into())
 }
 
-/// The bootstrap token: that of the file, made if there is none, or nothing once there is an administrator.
+/// The bootstrap token of the file, made if there is none.
 ///
 /// # Errors
-/// The database does not answer, or the file cannot be read or written.
-pub(crate) async fn token(path: &Path, db: &Db, now: Timestamp) -> anyhow::Result<Option<SecretString>> {
-    if certctl_store::roles::administrator_exists(db, now).await? {
-        remove(path);
-        return Ok(None);
-    }
+/// The file cannot be read or written.
+pub(crate) fn token(path: &Path) -> anyhow::Result<SecretString> {
     let make = || URL_SAFE_NO_PAD.encode(random());
     let token = read_or_make(path, make).with_context(|| format!("{} cannot be used", path.display()))?;
-    Ok(Some(token.into()))
+    Ok(token.into())
 }
 
 /// Removes the token's file as soon as there is an administrator.
@@ -66,7 +60,8 @@ pub(crate) async fn remove_when_used(path: PathBuf, app: App, stop: Cancellation
     }
 }
 
-fn remove(path: &Path) {
+/// Removes the token's file: there is an administrator.
+pub(crate) fn remove(path: &Path) {
     match std::fs::remove_file(path) {
         Ok(()) => tracing::info!("removed {}: there is an administrator", path.display()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}

@@ -80,16 +80,11 @@ impl Server {
         let db = open_database(config).await?;
         let (app, sealer) = world::application(config, issuers, &db, &encryption_key).await?;
         let token_file = data_dir.as_ref().map(|dir| dir.join("bootstrap-token"));
-        let bootstrap_token = match (&config.auth.bootstrap_token, &token_file) {
-            (Some(token), _) => Some(token.clone()),
-            (None, Some(file)) => bootstrap::token(file, &db, app.now()).await?,
-            (None, None) => None,
-        };
         let own = own_certificate(config, data_dir.as_ref());
         let pair = first_pair(config, own.as_ref(), &app).await?;
 
         let auth = Auth::new(app.clone());
-        world::admit(&auth, config, bootstrap_token).await?;
+        world::admit(&auth, config, token_file.as_deref()).await?;
         let site = world::site(config, auth.clone())?;
         let served = Arc::new(Served::default());
         served.replace(pair);

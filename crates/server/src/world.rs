@@ -1,12 +1,15 @@
 //! Puts the application together: every concrete type is named here.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use certctl_app::auth::{Auth, EnvKey};
+use certctl_app::auth::{Auth, EnvKey, NO_ADMINISTRATOR};
 use certctl_app::sealing::{self, Sealer};
-use certctl_app::{App, Catalogue, Clock, Randomness, Settings, SystemClock, SystemIds, SystemRandomness, World};
+use certctl_app::{
+    App, Catalogue, Clock, Error, Randomness, Settings, SystemClock, SystemIds, SystemRandomness, World,
+};
 use certctl_db::Db;
 use certctl_domain::ids::{CaId, IssuerId};
 use certctl_domain::issuer::{agents_issuer, local_issuer};
@@ -17,6 +20,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
 use secrecy::SecretString;
 use tokio_util::sync::CancellationToken;
 
+use crate::bootstrap;
 use crate::config::Config;
 use crate::engines::Engines;
 use crate::further::IssuerType;
@@ -75,14 +79,26 @@ async fn local_ca(config: &Config, app: &App) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Takes over the keys of the environment and opens the bootstrap door if there is a token.
-pub(crate) async fn admit(auth: &Auth, config: &Config, bootstrap_token: Option<SecretString>) -> anyhow::Result<()> {
+/// Takes over the keys of the environment, and opens the bootstrap door if there is a token: the one that is set, or that of the
+/// file where nobody could administer without it.
+pub(crate) async fn admit(auth: &Auth, config: &Config, token_file: Option<&Path>) -> anyhow::Result<()> {
     let named = config.auth.named_keys.iter().cloned();
     let legacy = config.auth.legacy_keys.iter().enumerate();
     let legacy =
         legacy.map(|(place, key)| EnvKey { name: format!("legacy-key-{place}"), key: key.clone(), admin: false });
     let keys: Vec<EnvKey> = named.chain(legacy).collect();
-    Ok(auth.start(&keys, bootstrap_token).await?)
+    let set = config.auth.bootstrap_token.clone();
+    let Some(file) = token_file.filter(|_| set.is_none()) else {
+        return Ok(auth.start(&keys, set).await?);
+    };
+    match auth.start(&keys, None).await {
+        Ok(()) => bootstrap::remove(file),
+        Err(Error::Forbidden { code: NO_ADMINISTRATOR, .. }) => {
+            auth.start(&keys, Some(bootstrap::token(file)?)).await?;
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
 }
 
 /// Looks for sealing keys that another replica has added, until told to stop.

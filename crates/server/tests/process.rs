@@ -93,6 +93,21 @@ async fn the_first_start_needs_no_setting_and_leaves_private_files() {
 }
 
 #[tokio::test]
+async fn the_token_file_is_there_while_nobody_could_administer() {
+    let (_home, data) = home();
+    let token = std::path::Path::new(&data).join("bootstrap-token");
+    let named = |keys| [("CERTCTL_DATA_DIR", data.as_str()), ("CERTCTL_API_KEYS_NAMED", keys)];
+    let keys = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
+    let [first, second] = keys.map(|key| format!("ops:{key}:admin"));
+    Serving::start(&named(&first)).await.stop();
+    assert!(!token.exists(), "the environment names an administrator");
+    Serving::start(&named("")).await.stop();
+    assert!(token.exists(), "it names none any more");
+    Serving::start(&named(&second)).await.stop();
+    assert!(!token.exists(), "it names one again");
+}
+
+#[tokio::test]
 async fn a_later_start_keeps_the_certificate_unless_it_is_no_use() {
     let (_home, data) = home();
     let settings = [("CERTCTL_DATA_DIR", data.as_str())];

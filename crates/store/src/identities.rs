@@ -1,6 +1,6 @@
 //! Identities: a certificate in the hands of one key holder. The planner scans `renew_at`.
 
-use certctl_db::{Change, Db, DbError, Unit};
+use certctl_db::{Change, Db, DbError, Due, Place, Unit};
 use certctl_domain::certificate::{Holder, Identity};
 use certctl_domain::ids::{CertificateId, PolicyId, VersionId};
 use certctl_pki::Timestamp;
@@ -37,10 +37,11 @@ pub async fn of_certificate(db: &Db, certificate: &CertificateId) -> Result<Vec<
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
-pub async fn due(db: &Db, now: Timestamp, limit: u16) -> Result<Vec<Identity>, DbError> {
-    let rows =
-        Entity::find().filter(Column::RenewAt.lte(micros(now))).order_by_asc(Column::RenewAt).limit(u64::from(limit));
-    rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
+pub async fn due(db: &Db, now: Timestamp, after: Option<&Place>, limit: u16) -> Result<Vec<Due<Identity>>, DbError> {
+    let find = Entity::find().filter(Column::RenewAt.lte(micros(now)));
+    let key = [Column::CertificateId, Column::Holder];
+    let due = certctl_db::due(db, find, Column::RenewAt, &key, after, u64::from(limit)).await?;
+    Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
 
 /// Issued identities of the certificates under a policy, by certificate and holder: those behind `after`, at most `limit`.

@@ -1,6 +1,6 @@
 //! Mappings: which version should be served at a target, and which one is.
 
-use certctl_db::{Change, Db, DbError, Unit};
+use certctl_db::{Change, Db, DbError, Due, Place, Unit};
 use certctl_domain::ids::{AgentId, CertificateId, TargetId, VersionId};
 use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
 use certctl_pki::Timestamp;
@@ -80,14 +80,14 @@ pub async fn agents_of(db: &Db, certificate: &CertificateId) -> Result<Vec<Agent
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
-pub async fn due(db: &Db, now: Timestamp, limit: u16) -> Result<Vec<Mapping>, DbError> {
-    let rows = Entity::find()
+pub async fn due(db: &Db, now: Timestamp, after: Option<&Place>, limit: u16) -> Result<Vec<Due<Mapping>>, DbError> {
+    let find = Entity::find()
         // Word for word the condition of the partial index, which parameters would hide from the planner.
         .filter(Expr::cust("state IN ('pending', 'deploying', 'failed')"))
-        .filter(Column::NextAttemptAt.lte(micros(now)))
-        .order_by_asc(Column::NextAttemptAt)
-        .limit(u64::from(limit));
-    rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
+        .filter(Column::NextAttemptAt.lte(micros(now)));
+    let key = [Column::CertificateId, Column::TargetId];
+    let due = certctl_db::due(db, find, Column::NextAttemptAt, &key, after, u64::from(limit)).await?;
+    Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
 
 /// Certificates mapped to targets of an agent and not orphaned: the first `limit` by id.

@@ -6,20 +6,18 @@ use certctl_pki::Timestamp;
 use sea_orm::sea_query::Query;
 use sea_orm::{ColumnTrait, EntityTrait, QueryOrder, QuerySelect};
 
-use crate::convert::{id, micros, time};
+use crate::convert::micros;
 use crate::entities::outbox::{Column, Entity, Model};
 
 /// One thing to tell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// Its id; later entries have greater ids.
-    pub id: OutboxId,
+    /// Its id, as it stands there; later entries have greater ids.
+    pub id: String,
     /// What happened, such as `certificate.issued`.
     pub topic: String,
     /// To which thing.
     pub about: String,
-    /// When.
-    pub created_at: Timestamp,
 }
 
 /// The oldest entries.
@@ -27,14 +25,16 @@ pub struct Entry {
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn oldest(db: &Db, limit: u16) -> Result<Vec<Entry>, DbError> {
-    let rows =
-        Entity::find().order_by_asc(Column::Id).limit(u64::from(limit)).all(db.read()).await.map_err(DbError::from)?;
-    rows.into_iter()
-        .map(|row| {
-            let id = id("outbox", "id", &row.id, OutboxId::parse)?;
-            Ok(Entry { id, topic: row.topic, about: row.about, created_at: time(row.created_at) })
-        })
-        .collect()
+    // Texts alone, which can always be read: no entry is in the way of another.
+    let rows: Vec<(String, String, String)> = Entity::find()
+        .select_only()
+        .columns([Column::Id, Column::Topic, Column::About])
+        .order_by_asc(Column::Id)
+        .limit(u64::from(limit))
+        .into_tuple()
+        .all(db.read())
+        .await?;
+    Ok(rows.into_iter().map(|(id, topic, about)| Entry { id, topic, about }).collect())
 }
 
 /// Adds an entry.
@@ -49,8 +49,8 @@ pub fn insert(unit: &mut Unit, id: &OutboxId, topic: &str, about: &str, now: Tim
 }
 
 /// Forgets entries that were told.
-pub fn delete(unit: &mut Unit, ids: &[&OutboxId]) {
+pub fn delete(unit: &mut Unit, ids: &[&str]) {
     let mut delete = Query::delete();
-    delete.from_table(Entity).and_where(Column::Id.is_in(ids.iter().map(|id| id.as_str())));
+    delete.from_table(Entity).and_where(Column::Id.is_in(ids.iter().copied()));
     unit.delete_unguarded(delete);
 }

@@ -7,7 +7,7 @@ use certctl_domain::actor::{Actor, ActorType};
 use certctl_domain::ids::{GrantId, KeyId, RoleId};
 use certctl_domain::permission::{Permission, Role as BuiltIn};
 use certctl_pki::Timestamp;
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::convert::{id, micros, micros_opt, time, time_opt, word};
@@ -138,15 +138,10 @@ pub async fn grants(db: &Db, now: Timestamp) -> Result<Vec<Grant>, DbError> {
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn administrator_exists(db: &Db, now: Timestamp) -> Result<bool, DbError> {
-    let named = Query::select()
-        .column(api_keys::Column::Name)
-        .from(api_keys::Entity)
-        .cond_where(crate::keys::working(now))
-        .to_owned();
     let row = actor_roles::Entity::find()
         .filter(administers())
         .filter(live(now))
-        .filter(actor_roles::Column::ActorId.in_subquery(named))
+        .filter(actor_roles::Column::ActorId.in_subquery(working_names(now)))
         .one(db.read())
         .await?;
     Ok(row.is_some())
@@ -172,18 +167,40 @@ pub async fn lasting_administrators(db: &Db) -> Result<Vec<(String, KeyId)>, DbE
     rows.into_iter().map(|row| Ok((row.name, id("api_keys", "id", &row.id, KeyId::parse)?))).collect()
 }
 
-/// Gives a role; nothing happens where the actor holds it already.
+/// Gives a role. Where the actor holds it already, the grant that lasts longer stands: one without an end replaces one that has an
+/// end, a later end an earlier one, and nothing happens otherwise. Nobody loses a role by being given it.
 pub fn grant_insert(unit: &mut Unit, grant: &Grant) {
-    unit.insert_or_ignore(&actor_roles::Model {
-        id: grant.id.to_string(),
-        actor_id: grant.actor.id.clone(),
-        actor_type: grant.actor.kind.as_str().to_owned(),
-        role_id: grant.role_id.to_string(),
-        granted_by: grant.granted_by.clone(),
-        granted_at: micros(grant.granted_at),
-        expires_at: micros_opt(grant.expires_at),
-    });
-    unit.wake(CHANGED);
+    use actor_roles::Column;
+    let replaced = OnConflict::columns([Column::ActorId, Column::ActorType, Column::RoleId])
+        .update_columns([Column::GrantedBy, Column::GrantedAt, Column::ExpiresAt])
+        .action_and_where(Expr::cust(
+            "actor_roles.expires_at IS NOT NULL \
+             AND (excluded.expires_at IS NULL OR excluded.expires_at > actor_roles.expires_at)",
+        ))
+        .to_owned();
+    let mut insert = Query::insert();
+    insert
+        .into_table(actor_roles::Entity)
+        .columns([
+            Column::Id,
+            Column::ActorId,
+            Column::ActorType,
+            Column::RoleId,
+            Column::GrantedBy,
+            Column::GrantedAt,
+            Column::ExpiresAt,
+        ])
+        .values_panic([
+            grant.id.as_str().into(),
+            grant.actor.id.as_str().into(),
+            grant.actor.kind.as_str().into(),
+            grant.role_id.as_str().into(),
+            grant.granted_by.as_str().into(),
+            micros(grant.granted_at).into(),
+            micros_opt(grant.expires_at).into(),
+        ])
+        .on_conflict(replaced);
+    unit.insert_statement(insert).wake(CHANGED);
 }
 
 /// Takes a role from an actor, if it holds it.
@@ -240,6 +257,36 @@ pub fn keep_administrator(unit: &mut Unit, remove: impl FnOnce(&mut Unit)) {
         .and_where(roles::Column::Id.eq(BuiltIn::Admin.id()))
         .and_where(Expr::exists(remains));
     unit.update(check, Guard::one("last administrator", BuiltIn::Admin.id()));
+}
+
+/// The unit fails with `Moved` of [`ADMINISTRATOR`] unless [`administrator_exists`] holds as the unit leaves it.
+pub fn require_administrator(unit: &mut Unit, now: Timestamp) {
+    in_turn(unit);
+    let mut enters = Query::select();
+    enters
+        .column(actor_roles::Column::Id)
+        .from(actor_roles::Entity)
+        .cond_where(administers())
+        .cond_where(live(now))
+        .and_where(Expr::col(actor_roles::Column::ActorId).in_subquery(working_names(now)));
+    let mut check = Query::update();
+    check
+        .table(roles::Entity)
+        .value(roles::Column::Builtin, true)
+        .and_where(roles::Column::Id.eq(BuiltIn::Admin.id()))
+        .and_where(Expr::exists(enters));
+    unit.update(check, Guard::one(ADMINISTRATOR, BuiltIn::Admin.id()));
+}
+
+/// What [`require_administrator`] misses.
+pub const ADMINISTRATOR: &str = "administrator";
+
+fn working_names(now: Timestamp) -> SelectStatement {
+    Query::select()
+        .column(api_keys::Column::Name)
+        .from(api_keys::Entity)
+        .cond_where(crate::keys::working(now))
+        .to_owned()
 }
 
 /// Units that do this wait for one another at the row of a role before they write anything, also those of other servers, so that

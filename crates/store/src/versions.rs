@@ -1,12 +1,12 @@
 //! Versions: each X.509 made, or meant to be made.
 
-use certctl_db::{Change, Db, DbError, Unit};
+use certctl_db::{Change, Db, DbError, Due, Place, Unit};
 use certctl_domain::certificate::{Purpose, Version, VersionState};
 use certctl_domain::ids::{CaId, CertificateId, IssuerId, JobId, ProfileId, VersionId};
 use certctl_pki::key::KeyAlgorithm;
 use certctl_pki::{Certificate, Serial, Timestamp};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::convert::{id, id_opt, micros, micros_opt, small, time, time_opt, unreadable, word};
 use crate::entities::certificate_versions::{Column, Entity, Model};
@@ -45,22 +45,77 @@ async fn of_job(db: &Db, job: &JobId, state: VersionState) -> Result<Option<Vers
     row.map(TryInto::try_into).transpose()
 }
 
-/// Intents older than `before` whose work is not open any more, oldest first.
+/// Intents older than `before` without an order, whose work is not open any more, oldest first: those behind `after`.
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
-pub async fn reserved_orphans(db: &Db, before: Timestamp, limit: u16) -> Result<Vec<Version>, DbError> {
-    let find = Entity::find()
-        // Word for word the condition of the partial index, which a parameter would hide from the planner.
-        .filter(Expr::cust("state = 'reserved'"))
-        .filter(Column::CreatedAt.lt(micros(before)))
-        .filter(Expr::cust(
-            "NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = certificate_versions.job_id AND jobs.completed_at IS NULL)",
-        ))
-        .order_by_asc(Column::CreatedAt)
-        .limit(u64::from(limit));
-    find.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
+pub async fn reserved_orphans(
+    db: &Db,
+    before: Timestamp,
+    after: Option<&Place>,
+    limit: u16,
+) -> Result<Vec<Due<Version>>, DbError> {
+    let find = unordered(before);
+    let due = certctl_db::due(db, find, Column::CreatedAt, &[Column::Id], after, u64::from(limit)).await?;
+    Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
+
+/// Issuers that are to be asked at `now` for an order, whoever works on it.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn issuers_to_ask(db: &Db, now: Timestamp) -> Result<Vec<String>, DbError> {
+    Ok(asked(now).into_tuple().all(db.read()).await?)
+}
+
+/// Intents older than `before` with an order at this issuer that it is to be asked for at `now`, and whose work is not open any
+/// more: the longest due first.
+///
+/// # Errors
+/// [`DbError`] when the database does not answer.
+pub async fn ordered_orphans(
+    db: &Db,
+    issuer: &str,
+    before: Timestamp,
+    now: Timestamp,
+    limit: u16,
+) -> Result<Vec<Due<Version>>, DbError> {
+    let find = ordered(issuer, before, now);
+    let due = certctl_db::due(db, find, Column::PollAt, &[Column::Id], None, u64::from(limit)).await?;
+    Ok(due.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
+}
+
+fn unordered(before: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust(UNORDERED))
+        .filter(Column::CreatedAt.lt(micros(before)))
+        .filter(Expr::cust(NOBODY_WORKS))
+}
+
+fn asked(now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::IssuerId)
+        .distinct()
+        .filter(Expr::cust(ORDERED))
+        .filter(Column::IssuerId.is_not_null())
+        .filter(Column::PollAt.lte(micros(now)))
+}
+
+fn ordered(issuer: &str, before: Timestamp, now: Timestamp) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::cust(ORDERED))
+        .filter(Column::IssuerId.eq(issuer))
+        .filter(Column::PollAt.lte(micros(now)))
+        .filter(Column::CreatedAt.lt(micros(before)))
+        .filter(Expr::cust(NOBODY_WORKS))
+}
+
+/// Word for word the conditions of partial indexes, which parameters would hide from the planner.
+const UNORDERED: &str = "state = 'reserved' AND order_ref IS NULL";
+const ORDERED: &str = "state = 'reserved' AND order_ref IS NOT NULL";
+const NOBODY_WORKS: &str =
+    "NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.id = certificate_versions.job_id AND jobs.completed_at IS NULL)";
 
 /// Issued versions of a certificate, newest first, and how many there are.
 ///
@@ -149,13 +204,24 @@ pub fn refuse(unit: &mut Unit, id: &VersionId, reason: &str, certificate: &Certi
     );
 }
 
-/// Notes what an external issuer calls the order.
-pub fn record_order(unit: &mut Unit, id: &VersionId, order: &str) {
+/// Notes what an external issuer calls the order, and when it is to be asked for.
+pub fn record_order(unit: &mut Unit, id: &VersionId, order: &str, poll_at: Timestamp) {
     unit.change(
         Change::of::<Entity>(ENTITY, id)
             .key(Column::Id, id.as_str())
             .expect_in(Column::State, &["reserved"])
-            .set(Column::OrderRef, order),
+            .set(Column::OrderRef, order)
+            .set(Column::PollAt, micros(poll_at)),
+    );
+}
+
+/// The issuer is asked for the order at another time. Takes the id as it stands in the row, which may not be readable.
+pub fn poll_later(unit: &mut Unit, id: &str, poll_at: Timestamp) {
+    unit.change(
+        Change::of::<Entity>(ENTITY, id)
+            .key(Column::Id, id)
+            .expect_in(Column::State, &["reserved"])
+            .set(Column::PollAt, micros(poll_at)),
     );
 }
 
@@ -180,6 +246,7 @@ impl From<&Version> for Model {
             issuer_id: version.issuer_id.as_ref().map(ToString::to_string),
             job_id: version.job_id.as_ref().map(ToString::to_string),
             order_ref: version.order_ref.clone(),
+            poll_at: micros_opt(version.poll_at),
             serial: version.serial.as_ref().map(|serial| serial.as_bytes().to_vec()),
             state: version.state.as_str().to_owned(),
             not_before: micros_opt(version.not_before),
@@ -217,6 +284,7 @@ impl TryFrom<Model> for Version {
             issuer_id: id_opt(TABLE, "issuer_id", row.issuer_id.as_deref(), IssuerId::parse)?,
             job_id: id_opt(TABLE, "job_id", row.job_id.as_deref(), JobId::parse)?,
             order_ref: row.order_ref,
+            poll_at: time_opt(row.poll_at),
             serial,
             state: word(TABLE, "state", &row.state, VersionState::parse)?,
             not_before: time_opt(row.not_before),
@@ -238,3 +306,6 @@ impl TryFrom<Model> for Version {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,7 @@ store_contract! {
         a_rotated_key_overlaps_its_successor
         stored_roles_are_those_of_the_code
         grants_add_up_and_end
+        the_grant_that_lasts_longer_stands
         the_bootstrap_door_closes_once
         a_data_key_is_retired_and_rewrapped
         a_repeated_request_finds_its_answer;

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use certctl_db::migrate::Migrator;
-use certctl_db::sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use certctl_db::sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement, StatementBuilder};
 use certctl_db::{Backend, Db, DbConfig, DbUrl};
 use tokio::sync::OnceCell;
 
@@ -41,6 +41,37 @@ impl TestDb {
             Backend::Sqlite => Some(Self::sqlite().await),
             Backend::Postgres => Self::postgres(None).await,
         }
+    }
+
+    /// How the database goes about a question, whatever the values in it, and however few rows there are.
+    ///
+    /// # Panics
+    /// When it does not tell.
+    pub async fn plan(&self, question: &impl StatementBuilder) -> String {
+        let txn = self.db.begin().await.expect("a transaction");
+        let connection = txn.connection();
+        let asked = connection.get_database_backend().build(question);
+        let explain = match self.db.backend() {
+            Backend::Sqlite => Statement { sql: format!("EXPLAIN QUERY PLAN {}", asked.sql), ..asked },
+            Backend::Postgres => {
+                let values = vec!["NULL"; asked.values.map_or(0, |values| values.0.len())].join(", ");
+                let prepare = format!(
+                    "SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan; \
+                     PREPARE asked AS {}",
+                    asked.sql
+                );
+                connection.execute_unprepared(&prepare).await.expect("prepared");
+                let execute = if values.is_empty() { "asked".to_owned() } else { format!("asked ({values})") };
+                Statement::from_string(DbBackend::Postgres, format!("EXPLAIN EXECUTE {execute}"))
+            }
+        };
+        let column = if self.db.backend() == Backend::Sqlite { "detail" } else { "QUERY PLAN" };
+        let steps = connection.query_all_raw(explain).await.expect("explained");
+        if self.db.backend() == Backend::Postgres {
+            // It outlives the transaction.
+            connection.execute_unprepared("DEALLOCATE asked").await.expect("forgotten");
+        }
+        steps.iter().map(|step| step.try_get::<String>("", column).expect("a step") + "\n").collect()
     }
 
     /// Another connection to the same database, as another replica has.

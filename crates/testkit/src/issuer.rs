@@ -25,6 +25,7 @@ pub struct SlowIssuer {
     orders: Mutex<HashMap<String, Order>>,
     failing: Mutex<Option<ErrorClass>>,
     held: watch::Sender<bool>,
+    poll_after: Mutex<Duration>,
     extra: Mutex<Vec<San>>,
     directory: Option<PathBuf>,
 }
@@ -65,6 +66,7 @@ impl SlowIssuer {
             orders: Mutex::default(),
             failing: Mutex::default(),
             held: watch::Sender::new(false),
+            poll_after: Mutex::new(Duration::from_secs(5)),
             extra: Mutex::default(),
             directory: None,
         }
@@ -97,6 +99,23 @@ impl SlowIssuer {
     #[must_use]
     pub fn orders(&self) -> Vec<u32> {
         self.orders.lock().unwrap_or_else(PoisonError::into_inner).values().map(|order| order.placed).collect()
+    }
+
+    /// How often it was asked what became of an order.
+    #[must_use]
+    pub fn polls(&self) -> u32 {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner).values().map(|order| order.polls).sum()
+    }
+
+    /// Calls that wait because it is held.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.held.receiver_count()
+    }
+
+    /// From now on it wishes to be asked again after this.
+    pub fn ask_again_after(&self, pause: Duration) {
+        *self.poll_after.lock().unwrap_or_else(PoisonError::into_inner) = pause;
     }
 
     /// From now on every call fails like this; `None` ends that.
@@ -153,7 +172,8 @@ impl SlowIssuer {
         }
         if order.polls < self.polls_needed {
             let order = OrderRef::new("Test", key).expect("a reference");
-            return Outcome::Pending { order, poll_after: Duration::from_secs(5) };
+            let poll_after = *self.poll_after.lock().unwrap_or_else(PoisonError::into_inner);
+            return Outcome::Pending { order, poll_after };
         }
         Outcome::Issued(Issued { leaf: self.sign(order), chain: vec![self.ca.certificate().clone()], order: None })
     }
@@ -177,6 +197,7 @@ impl Issuer for SlowIssuer {
     }
 
     async fn poll(&self, _cx: &Cx, order: &OrderRef) -> Result<Outcome, ConnectorError> {
+        self.let_go().await;
         self.failure()?;
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
         let known = orders.get_mut(order.as_str());

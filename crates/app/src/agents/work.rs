@@ -21,7 +21,6 @@ use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::issue::Failure;
 use crate::payload::DeployPayload;
-use crate::reconcile::Report;
 use crate::world::App;
 
 /// The key an agent is to make.
@@ -85,6 +84,7 @@ pub enum Task {
 
 /// Pieces of work in one answer.
 const ITEMS_MAX: u64 = 8;
+const HELD_PAGE: u64 = 200;
 /// Longest wait for work.
 pub const WAIT_MAX: Duration = Duration::from_secs(25);
 /// A wake may be lost; look at least this often.
@@ -224,17 +224,15 @@ impl App {
 
     /// What the agent held when it stopped goes back to the queue at once.
     async fn work_resume(&self, agent: &AgentId) -> Result<()> {
-        let filter = certctl_jobs::Filter {
-            agent_id: Some(agent.to_string()),
-            states: vec![State::Claimed, State::Running, State::AwaitingCsr],
-            ..certctl_jobs::Filter::default()
-        };
-        let jobs = certctl_jobs::jobs(self.db(), &filter, None, 0, 500).await?;
-        let mut report = Report::over(jobs.len());
-        for job in jobs.iter().filter(|job| job.lease_owner.as_deref() == Some(agent.as_str())) {
-            report.count("recovering job", &job.id, self.recover(job).await)?;
+        let mut after = None;
+        loop {
+            let held = certctl_jobs::held_by_agent(self.db(), agent.as_str(), after.as_ref(), HELD_PAGE).await?;
+            self.recover_all(&held).await?;
+            match held.last() {
+                Some(last) => after = Some(last.place.clone()),
+                None => return Ok(()),
+            }
         }
-        Ok(())
     }
 
     /// Everything needed for a leased job; nothing when it has become pointless.

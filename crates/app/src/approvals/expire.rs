@@ -1,6 +1,6 @@
 //! Nobody decided in time.
 
-use certctl_db::Unit;
+use certctl_db::{Due, Unit};
 use certctl_domain::approval::{Approval, ApprovalState};
 use certctl_domain::audit::Action;
 use certctl_domain::work::FailureClass;
@@ -10,8 +10,10 @@ use super::{ended, event};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::issue::Failure;
-use crate::reconcile::{BATCH, Report};
+use crate::reconcile::{BATCH, Report, readable};
 use crate::world::App;
+
+const LOOP: &str = "approval_expiry";
 
 impl App {
     /// One pass over requests whose time is over: each is closed, and the issuance that waited for it ends for good.
@@ -19,12 +21,17 @@ impl App {
     /// # Errors
     /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn approval_expiry_pass(&self) -> Result<Report> {
-        let over = certctl_store::approvals::expired(self.db(), self.now(), BATCH).await?;
+        let over =
+            certctl_store::approvals::expired(self.db(), self.now(), self.places().take(LOOP).as_ref(), BATCH).await?;
         let mut report = Report::over(over.len());
-        for approval in over {
-            let id = approval.id.clone();
-            report.count("closing request", id, self.approval_expire(approval).await)?;
+        for Due { place, row } in &over {
+            let outcome = match readable(row) {
+                Ok(approval) => self.approval_expire(approval.clone()).await,
+                Err(error) => Err(error),
+            };
+            report.count("closing request", place, outcome)?;
         }
+        self.places().walked(LOOP, &over);
         Ok(report)
     }
 

@@ -23,7 +23,7 @@ pub use authenticate::{ClientCertificate, Presented};
 pub use bootstrap::FirstKey;
 pub use keys::{KeyList, KeyView, MadeKey, NewKey, RotatedKey};
 pub use secret::{KeyDigest, NewSecret, is_damaged};
-pub use start::EnvKey;
+pub use start::{EnvKey, NO_ADMINISTRATOR};
 
 use crate::caller::Caller;
 use crate::world::App;

@@ -32,7 +32,7 @@ impl Auth {
         Role::parse(id.as_str()).ok_or_else(|| Error::missing("role", id))
     }
 
-    /// Gives a role to the actor of a key name; nothing happens where it holds it already.
+    /// Gives a role to the actor of a key name. Where it holds it already, the grant that lasts longer stands.
     ///
     /// # Errors
     /// [`Error::Denied`]; [`Error::Missing`] for an unknown name; [`Error::Refused`]; [`Error::Forbidden`] when the role holds

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use certctl_db::Unit;
+use certctl_db::{DbError, Unit};
 use certctl_domain::actor::{Actor, ActorType, Person};
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::ids::{GrantId, KeyId, RoleId};
@@ -28,33 +28,31 @@ pub struct EnvKey {
     pub admin: bool,
 }
 
+/// Code of the refusal of a start after which nobody could administer.
+pub const NO_ADMINISTRATOR: &str = "no_administrator";
+/// Replicas that start at the same moment take turns.
+const TRIES: u32 = 8;
+
 impl Auth {
     /// Brings the catalogue up to date, takes over the keys of the environment, and opens the bootstrap door if there is a token.
+    /// A start that is refused has taken over nothing.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] when no administrator can come in and nobody could become one; [`Error::Conflict`] when the environment
-    /// names a key that the database has already; [`Error::Unavailable`].
+    /// [`Error::Forbidden`] `no_administrator` when no administrator could come in and nobody become one; [`Error::Conflict`] when
+    /// the environment names a key that the database has already; [`Error::Unavailable`].
     pub async fn start(&self, keys: &[EnvKey], bootstrap_token: Option<SecretString>) -> Result<()> {
         let db = self.app().db();
         self.app().commit(certctl_store::roles::seed(db).await?).await?;
-        self.env_keys_take_over(keys).await?;
-        let has_administrator = certctl_store::roles::administrator_exists(db, self.app().now()).await?;
-        match bootstrap_token.filter(|token| !token.expose_secret().is_empty()) {
-            Some(token) => {
-                if has_administrator {
-                    tracing::warn!("a bootstrap token is set although there is an administrator; remove it");
-                } else {
-                    self.bootstrap_reopen().await?;
-                }
-                // A second start in one process keeps the first token.
-                let _ = self.inner.bootstrap_token.set(token);
+        let bootstrap_token = bootstrap_token.filter(|token| !token.expose_secret().is_empty());
+        self.env_keys_take_over(keys, bootstrap_token.is_none()).await?;
+        if let Some(token) = bootstrap_token {
+            if certctl_store::roles::administrator_exists(db, self.app().now()).await? {
+                tracing::warn!("a bootstrap token is set although there is an administrator; remove it");
+            } else {
+                self.bootstrap_reopen().await?;
             }
-            None if has_administrator => {}
-            None => {
-                let message = "no administrator has a key that works, and nobody could become one: set \
-                    CERTCTL_BOOTSTRAP_TOKEN, or name:key:admin with a key not used before in CERTCTL_API_KEYS_NAMED";
-                return Err(Error::Forbidden { code: "no_administrator", message: message.to_owned() });
-            }
+            // A second start in one process keeps the first token.
+            let _ = self.inner.bootstrap_token.set(token);
         }
         self.forget();
         Ok(())
@@ -79,10 +77,36 @@ impl Auth {
         Ok(())
     }
 
+    /// Takes the keys of the environment over in one unit. With `guarded` it is written only if an administrator can come in then.
+    async fn env_keys_take_over(&self, keys: &[EnvKey], guarded: bool) -> Result<()> {
+        let app = self.app();
+        for _ in 0..TRIES {
+            let mut unit = self.env_keys_unit(keys).await?;
+            if unit.is_empty() {
+                // Nothing to write, also where nothing can be written.
+                let enters = !guarded || certctl_store::roles::administrator_exists(app.db(), app.now()).await?;
+                return if enters { Ok(()) } else { Err(no_administrator()) };
+            }
+            if guarded {
+                certctl_store::roles::require_administrator(&mut unit, app.now());
+            }
+            match app.db().commit(unit).await {
+                Ok(()) => return Ok(()),
+                Err(DbError::Moved { entity: certctl_store::roles::ADMINISTRATOR, .. }) => {
+                    return Err(no_administrator());
+                }
+                // Another replica may be doing the same.
+                Err(DbError::Moved { .. } | DbError::Unique { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Unavailable(DbError::Busy))
+    }
+
     /// A name that has no live key begins with the role of its key and nothing else, whatever it held before; a further key of a
     /// name that lives gets none, so that a role taken from it stays taken. Keys that are no longer in the environment are
     /// revoked.
-    async fn env_keys_take_over(&self, keys: &[EnvKey]) -> Result<()> {
+    async fn env_keys_unit(&self, keys: &[EnvKey]) -> Result<Unit> {
         let app = self.app();
         let stored = certctl_store::keys::all(app.db()).await?;
         let seen = certctl_store::keys::backfilled(app.db()).await?;
@@ -91,6 +115,7 @@ impl Auth {
         let now = app.now();
         let system = Caller::system("environment");
         let mut begun = BTreeSet::new();
+        let mut unit = Unit::new();
         for (hash, key) in &wanted {
             if let Some(known) = stored.iter().find(|known| known.key_hash == *hash) {
                 if known.revoked_at.is_some() {
@@ -118,7 +143,6 @@ impl Auth {
                 revoked_at: None,
                 rotated_to: None,
             };
-            let mut unit = Unit::new();
             certctl_store::keys::insert(&mut unit, &row);
             let event = Event::new(Action::KeyCreated, &row.id).with("name", row.name.as_str()).with("source", "env");
             app.audit(&mut unit, &system, event);
@@ -129,12 +153,9 @@ impl Auth {
             } else if lives && !seen.contains(&key.name) {
                 self.env_key_grant(&mut unit, &system, key);
             }
-            // Another replica may be doing the same.
-            app.commit_or_moved(unit).await?;
         }
         for gone in stored.iter().filter(|known| known.source == KeySource::Env && known.revoked_at.is_none()) {
             if !wanted.contains_key(&gone.key_hash) {
-                let mut unit = Unit::new();
                 certctl_store::keys::revoke(&mut unit, &gone.id, now);
                 certctl_store::roles::grants_end(
                     &mut unit,
@@ -144,10 +165,9 @@ impl Auth {
                 let event =
                     Event::new(Action::KeyDeleted, &gone.id).with("name", gone.name.as_str()).with("source", "env");
                 app.audit(&mut unit, &system, event);
-                app.commit_or_moved(unit).await?;
             }
         }
-        Ok(())
+        Ok(unit)
     }
 
     fn env_key_grant(&self, unit: &mut Unit, system: &Caller, key: &EnvKey) {
@@ -166,6 +186,12 @@ impl Auth {
         let event = Event::new(Action::RoleGranted, &key.name).with("role_id", role.id()).with("source", "env");
         app.audit(unit, system, event);
     }
+}
+
+fn no_administrator() -> Error {
+    let message = "no administrator has a key that works, and nobody could become one: set CERTCTL_BOOTSTRAP_TOKEN, or \
+        name:key:admin with a key not used before in CERTCTL_API_KEYS_NAMED";
+    Error::Forbidden { code: NO_ADMINISTRATOR, message: message.to_owned() }
 }
 
 fn actor_of(key: &EnvKey) -> Actor {

@@ -106,6 +106,7 @@ impl App {
             issuer_id: None,
             job_id: None,
             order_ref: None,
+            poll_at: None,
             serial: Some(serial),
             state: VersionState::Reserved,
             not_before: None,

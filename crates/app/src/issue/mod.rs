@@ -11,6 +11,7 @@ mod settle;
 mod step;
 
 pub(crate) use gate::{Gate, Subject};
+pub(crate) use order::poll_pause;
 pub(crate) use plan::{Ask, Plan, lint};
 pub(crate) use run::Attempt;
 pub(crate) use settle::Exhausted;

@@ -18,7 +18,7 @@ use crate::world::App;
 
 const CALL_LIMIT: Duration = Duration::from_secs(60);
 const POLL_LEAST: Duration = Duration::from_secs(1);
-const POLL_MOST: Duration = Duration::from_secs(300);
+const POLL_MOST: Duration = Duration::from_secs(3_600);
 
 impl App {
     pub(super) async fn issuance_order(
@@ -83,8 +83,8 @@ impl App {
             return Err(Failure::new(FailureClass::Expired, message));
         }
         let mut unit = Unit::new();
-        certctl_store::versions::record_order(&mut unit, &plan.version.id, order);
-        let at = now + poll_after.clamp(POLL_LEAST, POLL_MOST);
+        let at = now + poll_pause(poll_after);
+        certctl_store::versions::record_order(&mut unit, &plan.version.id, order, at);
         // A poll that failed put the job back into the queue: then it was claimed from there, and waits anew.
         if state == State::AwaitingIssuer {
             lease::wait_on(&mut unit, lease, at.unix_micros(), now.unix_micros());
@@ -95,4 +95,9 @@ impl App {
         Step::OrderRecorded.reached();
         Ok(Attempt::Waits)
     }
+}
+
+/// The pause that an issuer asks for, within reason.
+pub(crate) fn poll_pause(poll_after: Duration) -> Duration {
+    poll_after.clamp(POLL_LEAST, POLL_MOST)
 }

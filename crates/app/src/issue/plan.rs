@@ -122,6 +122,7 @@ fn reserved(app: &App, ask: &Ask, spec: &CertificateSpec, serial: Option<Serial>
         issuer_id,
         job_id: Some(ask.job_id.clone()),
         order_ref: None,
+        poll_at: None,
         serial,
         state: VersionState::Reserved,
         not_before: Some(spec.not_before()),

@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use certctl_db::Unit;
+use certctl_db::{Due, Unit};
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::Holder;
 use certctl_domain::target::Mapping;
 use certctl_domain::work::JobKind;
 
-use super::{BATCH, Report};
+use super::{BATCH, Report, readable};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::world::App;
 
+const LOOP: &str = "deployment";
 /// After this long a mapping with an open job is looked at again.
 pub(crate) const LOOK_AGAIN: Duration = Duration::from_secs(300);
 /// A mapping whose jobs all failed is tried again after this, doubling up to [`SLOWEST`].
@@ -27,12 +28,16 @@ impl App {
     /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn deployment_pass(&self) -> Result<Report> {
         let now = self.now();
-        let due = certctl_store::mappings::due(self.db(), now, BATCH).await?;
+        let due = certctl_store::mappings::due(self.db(), now, self.places().take(LOOP).as_ref(), BATCH).await?;
         let mut report = Report::over(due.len());
-        for mapping in &due {
-            let row = format!("{}/{}", mapping.certificate_id, mapping.target_id);
-            report.count("planning the deployment of", row, self.deployment_plan(mapping).await)?;
+        for Due { place, row } in &due {
+            let outcome = match readable(row) {
+                Ok(mapping) => self.deployment_plan(mapping).await,
+                Err(error) => Err(error),
+            };
+            report.count("planning the deployment of", place, outcome)?;
         }
+        self.places().walked(LOOP, &due);
         Ok(report)
     }
 

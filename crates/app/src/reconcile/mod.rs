@@ -8,7 +8,11 @@ pub mod renewal;
 pub mod reserved;
 pub mod timeout;
 
+use std::collections::HashMap;
 use std::fmt::Display;
+use std::sync::{Mutex, PoisonError};
+
+use certctl_db::{DbError, Due, Place};
 
 use crate::error::{Error, Result};
 
@@ -19,14 +23,48 @@ pub struct Report {
     pub seen: usize,
     /// Rows moved.
     pub moved: usize,
-    /// More rows wait; look again at once.
+    /// Rows that cannot be read or worked on.
+    pub failed: usize,
+    /// More rows may wait behind these.
     pub more: bool,
+}
+
+/// Where passes go on. A full page is followed by the one behind it, whatever became of its rows, and the last page by the first:
+/// so rows that stay where they are, because they cannot be read or worked on, are in nobody's way.
+#[derive(Debug, Default)]
+pub(crate) struct Places(Mutex<HashMap<&'static str, Place>>);
+
+impl Places {
+    /// Where this loop goes on; a pass that does not come to its end begins anew.
+    pub(crate) fn take(&self, of: &'static str) -> Option<Place> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(of)
+    }
+
+    /// The pass of this loop is at the end of a page.
+    pub(crate) fn walked<T>(&self, of: &'static str, page: &[Due<T>]) {
+        if let Some(last) = page.last().filter(|_| page.len() == usize::from(BATCH)) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(of, last.place.clone());
+        }
+    }
+}
+
+/// A due row, if it can be read.
+pub(crate) fn readable<T>(row: &Result<T, DbError>) -> Result<&T> {
+    row.as_ref().map_err(|error| error.clone().into())
 }
 
 impl Report {
     /// Of a pass over this many rows, none of them moved yet.
     pub(crate) fn over(seen: usize) -> Self {
-        Self { seen, moved: 0, more: seen == usize::from(BATCH) }
+        Self { seen, moved: 0, failed: 0, more: seen == usize::from(BATCH) }
+    }
+
+    /// What another part of the pass did.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.seen += other.seen;
+        self.moved += other.moved;
+        self.failed += other.failed;
+        self.more |= other.more;
     }
 
     /// Counts what became of one row. One that cannot be worked on is logged and harms no other; a database that does not
@@ -36,6 +74,7 @@ impl Report {
             Ok(moved) => self.moved += usize::from(moved),
             Err(Error::Unavailable(error)) => return Err(Error::Unavailable(error)),
             Err(error) => {
+                self.failed += 1;
                 tracing::error!(row.id = %row, error = &error as &dyn std::error::Error, "{doing} {row} failed");
             }
         }

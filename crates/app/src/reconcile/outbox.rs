@@ -20,7 +20,7 @@ impl App {
     /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn outbox_pass(&self) -> Result<Report> {
         let entries = certctl_store::outbox::oldest(self.db(), BATCH).await?;
-        let report = Report { seen: entries.len(), moved: entries.len(), more: entries.len() == usize::from(BATCH) };
+        let report = Report { moved: entries.len(), ..Report::over(entries.len()) };
         let mut unit = Unit::new();
         for entry in &entries {
             metrics::counter!("certctl_events_total", "topic" => entry.topic.clone()).increment(1);
@@ -31,7 +31,7 @@ impl App {
                 tracing::info!(topic = %entry.topic, about = %entry.about, "{}: {}", entry.topic, entry.about);
             }
         }
-        let ids: Vec<&OutboxId> = entries.iter().map(|entry| &entry.id).collect();
+        let ids: Vec<&str> = entries.iter().map(|entry| entry.id.as_str()).collect();
         certctl_store::outbox::delete(&mut unit, &ids);
         if !entries.is_empty() {
             self.commit_or_moved(unit).await?;

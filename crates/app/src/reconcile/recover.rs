@@ -1,14 +1,16 @@
 //! Work whose worker fell silent: its lease is over. The job is due again, or goes on waiting, or has failed once too often.
 
-use certctl_db::Unit;
+use certctl_db::{Due, Unit};
 use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::{Job, Recovery};
 
-use super::{BATCH, Report};
+use super::{BATCH, Report, readable};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::issue::Failure;
 use crate::world::App;
+
+const LOOP: &str = "recover";
 
 impl App {
     /// One pass over leases that ran out.
@@ -16,16 +18,33 @@ impl App {
     /// # Errors
     /// [`crate::Error::Unavailable`] when the database cannot be asked.
     pub async fn recover_pass(&self) -> Result<Report> {
-        let expired = certctl_jobs::leases_expired(self.db(), self.now().unix_micros(), u64::from(BATCH)).await?;
-        let mut report = Report::over(expired.len());
-        for job in &expired {
-            report.count("recovering job", &job.id, self.recover(job).await)?;
+        let expired = certctl_jobs::leases_expired(
+            self.db(),
+            self.now().unix_micros(),
+            self.places().take(LOOP).as_ref(),
+            u64::from(BATCH),
+        )
+        .await?;
+        let report = self.recover_all(&expired).await?;
+        self.places().walked(LOOP, &expired);
+        Ok(report)
+    }
+
+    /// Takes each of these jobs from its worker.
+    pub(crate) async fn recover_all(&self, held: &[Due<Job>]) -> Result<Report> {
+        let mut report = Report::over(held.len());
+        for Due { place, row } in held {
+            let outcome = match readable(row) {
+                Ok(job) => self.recover(job).await,
+                Err(error) => Err(error),
+            };
+            report.count("recovering job", place, outcome)?;
         }
         Ok(report)
     }
 
     /// Takes a job from a worker that works on it no more.
-    pub(crate) async fn recover(&self, job: &Job) -> Result<bool> {
+    async fn recover(&self, job: &Job) -> Result<bool> {
         let now = self.now().unix_micros();
         let mut unit = Unit::new();
         let Some(recovery) = certctl_jobs::recover(&mut unit, job, now) else { return Ok(false) };

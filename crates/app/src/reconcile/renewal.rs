@@ -8,12 +8,13 @@ use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::{Holder, Identity};
 use certctl_pki::{Csr, Timestamp};
 
-use super::{BATCH, Report};
+use super::{BATCH, Report, readable};
 use crate::caller::Caller;
 use crate::certificates::Start;
 use crate::error::{Error, Result};
 use crate::world::App;
 
+const LOOP: &str = "renewal";
 /// Longest time after which a planned renewal is looked at again.
 const LOOK_AGAIN: Duration = Duration::from_secs(3_600);
 const LOOK_AGAIN_LEAST: Duration = Duration::from_secs(5);
@@ -25,13 +26,13 @@ impl App {
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn renewal_pass(&self) -> Result<Report> {
         let now = self.now();
-        let due = certctl_store::identities::due(self.db(), now, BATCH).await?;
+        let due = certctl_store::identities::due(self.db(), now, self.places().take(LOOP).as_ref(), BATCH).await?;
         let mut report = Report::over(due.len());
-        let plans = due.iter().map(|identity| self.renewal_plan(identity, now));
-        for (identity, planned) in due.iter().zip(futures::future::join_all(plans).await) {
-            let row = format!("{}/{}", identity.certificate_id, identity.holder.as_str());
-            report.count("planning the renewal of", row, planned)?;
+        let plans = due.iter().map(async |due| self.renewal_plan(readable(&due.row)?, now).await);
+        for (due, planned) in due.iter().zip(futures::future::join_all(plans).await) {
+            report.count("planning the renewal of", &due.place, planned)?;
         }
+        self.places().walked(LOOP, &due);
         Ok(report)
     }
 

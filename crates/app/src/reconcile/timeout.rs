@@ -1,17 +1,20 @@
 //! Waiting has an end: jobs for which no request arrived, and tests that no agent took up.
 
-use certctl_db::Unit;
+use certctl_db::{Due, Unit};
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Job, State};
 
-use super::{BATCH, Report};
+use super::{BATCH, Report, readable};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::issue::{Exhausted, Failure};
 use crate::payload::IssuePayload;
 use crate::world::App;
+
+const CSR: &str = "csr_timeout";
+const TEST: &str = "test_timeout";
 
 impl App {
     /// One pass over jobs that waited too long for a request.
@@ -20,16 +23,23 @@ impl App {
     /// [`Error::Unavailable`] when the database cannot be asked.
     pub async fn csr_timeout_pass(&self) -> Result<Report> {
         let before = (self.now() - self.settings().csr_timeout).unix_micros();
-        let waiting = certctl_jobs::stale(self.db(), State::AwaitingCsr, None, before, u64::from(BATCH)).await?;
+        let after = self.places().take(CSR);
+        let waiting =
+            certctl_jobs::stale(self.db(), State::AwaitingCsr, None, before, after.as_ref(), u64::from(BATCH)).await?;
         let mut report = Report::over(waiting.len());
         let message = format!(
             "no request arrived within {} s; start the agent, or send a CSR",
             self.settings().csr_timeout.as_secs()
         );
         let failure = Failure::new(FailureClass::Expired, message);
-        for job in &waiting {
-            report.count("ending job", &job.id, self.csr_time_out(job, &failure).await)?;
+        for Due { place, row } in &waiting {
+            let outcome = match readable(row) {
+                Ok(job) => self.csr_time_out(job, &failure).await,
+                Err(error) => Err(error),
+            };
+            report.count("ending job", place, outcome)?;
         }
+        self.places().walked(CSR, &waiting);
         Ok(report)
     }
 
@@ -40,11 +50,18 @@ impl App {
     pub async fn test_timeout_pass(&self) -> Result<Report> {
         let before = (self.now() - self.settings().test_timeout).unix_micros();
         let kind = Some(JobKind::TestTarget.as_str());
-        let waiting = certctl_jobs::stale(self.db(), State::Pending, kind, before, u64::from(BATCH)).await?;
+        let after = self.places().take(TEST);
+        let waiting =
+            certctl_jobs::stale(self.db(), State::Pending, kind, before, after.as_ref(), u64::from(BATCH)).await?;
         let mut report = Report::over(waiting.len());
-        for job in &waiting {
-            report.count("ending job", &job.id, self.test_time_out(job).await)?;
+        for Due { place, row } in &waiting {
+            let outcome = match readable(row) {
+                Ok(job) => self.test_time_out(job).await,
+                Err(error) => Err(error),
+            };
+            report.count("ending job", place, outcome)?;
         }
+        self.places().walked(TEST, &waiting);
         Ok(report)
     }
 

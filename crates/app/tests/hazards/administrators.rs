@@ -12,7 +12,7 @@ use certctl_domain::permission::Role;
 use certctl_store::sealing::Install;
 use certctl_testkit::world::TestWorld;
 
-use crate::support::{damage, told};
+use crate::support::{damage, dump, told};
 
 const ROUNDS: usize = 12;
 
@@ -206,11 +206,58 @@ pub(crate) async fn a_name_that_leaves_the_environment_holds_nothing(world: &Tes
     let ops = EnvKey { name: "ops".to_owned(), key: "0123456789abcdef0123456789abcdef".into(), admin: true };
     auth.start(std::slice::from_ref(&ops), None).await.expect("started with an administrator");
     assert_eq!(roles(world, "ops").await, [Role::Admin.id()]);
-    match auth.start(&[], None).await {
-        Err(Error::Forbidden { code: "no_administrator", .. }) => {}
+    auth.start(&[], Some("a-bootstrap-token".into())).await.expect("started with a token");
+    assert!(roles(world, "ops").await.is_empty());
+}
+
+pub(crate) async fn a_start_that_is_refused_changes_nothing(world: &TestWorld) {
+    let auth = Auth::new(world.app.clone());
+    let env = |name: &str, value: &str, admin| EnvKey { name: name.to_owned(), key: value.into(), admin };
+    let ops = env("ops", "0123456789abcdef0123456789abcdef", true);
+    let eye = env("eye", "fedcba9876543210fedcba9876543210", false);
+    let new = env("new", "00112233445566770011223344556677", false);
+    auth.start(&[ops.clone(), eye.clone()], None).await.expect("started with an administrator");
+    key(&auth, "ci", Role::Viewer, None).await;
+    let before = dump(world).await;
+    for keys in [&[][..], std::slice::from_ref(&eye), &[eye.clone(), new.clone()]] {
+        match auth.start(keys, None).await {
+            Err(Error::Forbidden { code: "no_administrator", .. }) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(dump(world).await, before, "{keys:?}");
+    }
+    let taken = env("ci", "88990011223344558899001122334455", false);
+    match auth.start(&[ops.clone(), new.clone(), taken], None).await {
+        Err(Error::Conflict { code: "name_taken", .. }) => {}
         other => panic!("{other:?}"),
     }
+    assert_eq!(dump(world).await, before, "a key that cannot be taken over keeps none of the others");
+
+    auth.start(&[ops, eye.clone()], None).await.expect("started as before");
+    assert_eq!(dump(world).await, before, "there is nothing new to take over");
+    // Two replicas at once: the second finds done what it meant to do.
+    let replica = Auth::new(world.replica("server-b").await);
+    let keys = [env("next", "aabbccddeeff0011aabbccddeeff0011", true), eye];
+    let (one, two) = tokio::join!(auth.start(&keys, None), replica.start(&keys, None));
+    one.and(two).expect("both have started");
+    assert_eq!(roles(world, "next").await, [Role::Admin.id()]);
     assert!(roles(world, "ops").await.is_empty());
+}
+
+pub(crate) async fn a_lasting_role_replaces_one_that_ends(world: &TestWorld) {
+    let auth = open(world).await;
+    let ada = key(&auth, "ada", Role::Admin, None).await;
+    key(&auth, "bob", Role::Viewer, None).await;
+    let grant = async |expires_at: Option<&str>| {
+        auth.role_grant(&world.admin(), "bob", Role::Admin.id(), expires_at).await.expect("given");
+    };
+    let soon = (world.app.now() + Duration::from_secs(3_600)).to_rfc3339();
+    grant(Some(&soon)).await;
+    is_last(auth.api_key_delete(&world.admin(), &ada).await);
+    grant(None).await;
+    auth.api_key_delete(&world.admin(), &ada).await.expect("bob remains");
+    world.clock.advance(Duration::from_secs(7_200));
+    assert!(roles(world, "bob").await.contains(&Role::Admin.id().to_owned()));
 }
 
 pub(crate) async fn a_name_that_is_used_again_begins_without_roles(world: &TestWorld) {

@@ -9,7 +9,7 @@ use certctl_app::{
     World,
 };
 use certctl_connector::{ConnectorError, Engine, ErrorClass};
-use certctl_db::{DbError, Unit};
+use certctl_db::{Backend, DbError, Unit};
 use certctl_domain::issuer::Issuer;
 use certctl_domain::target::{MappingState, Target};
 use certctl_jobs::State;
@@ -124,6 +124,37 @@ pub(crate) async fn work_that_is_not_handed_out_is_given_back(world: &TestWorld)
     }
     let items = work(&world.app, &agent).await;
     assert_eq!(items.len(), 3, "all of it is handed out when the database answers: {items:?}");
+}
+
+/// While it lasts, nobody's change of a mapping finds it as it was read.
+async fn mappings_move(world: &TestWorld, last: bool) {
+    let sql = match (world.db.db.backend(), last) {
+        (Backend::Sqlite, true) => {
+            "CREATE TRIGGER moves BEFORE UPDATE ON target_mappings BEGIN SELECT RAISE(IGNORE); END"
+        }
+        (Backend::Postgres, true) => {
+            "CREATE FUNCTION moves() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+             CREATE TRIGGER moves BEFORE UPDATE ON target_mappings FOR EACH ROW EXECUTE FUNCTION moves()"
+        }
+        (Backend::Sqlite, false) => "DROP TRIGGER moves",
+        (Backend::Postgres, false) => "DROP TRIGGER moves ON target_mappings",
+    };
+    damage(world, sql).await;
+}
+
+pub(crate) async fn work_whose_mapping_moves_meanwhile_is_given_back(world: &TestWorld) {
+    let agent = TestAgent::add(world, "agt-a").await;
+    let certificate = certificate(world, "a", &agent.target()).await;
+    send_requests(world, &agent).await;
+    mappings_move(world, true).await;
+    let items = work(&world.app, &agent).await;
+    assert!(items.is_empty(), "{items:?}");
+    let back = open_job(world, &certificate).await;
+    assert_eq!((back.state, back.attempt, back.lease_until), (State::Pending, 0, None));
+    mappings_move(world, false).await;
+    let items = work(&world.app, &agent).await;
+    let given: Vec<&str> = items.iter().map(|item| item.job.id.as_str()).collect();
+    assert_eq!(given, [back.id.as_str()], "at once, not when the lease would have run out");
 }
 
 async fn sealed_target(world: &TestWorld, agent: &TestAgent) -> Target {

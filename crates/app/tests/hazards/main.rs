@@ -3,6 +3,7 @@
 mod administrators;
 mod enrolment;
 mod handout;
+mod orders;
 mod passes;
 mod requests;
 mod stopping;
@@ -22,6 +23,8 @@ certctl_testkit::on_both_worlds! {
     crate::administrators::two_who_make_a_key_of_one_name_make_one as two_who_make_a_key_of_one_name_make_one,
     crate::administrators::an_installation_nobody_can_enter_opens_its_door as an_installation_nobody_can_enter_opens_its_door,
     crate::administrators::a_name_that_leaves_the_environment_holds_nothing as a_name_that_leaves_the_environment_holds_nothing,
+    crate::administrators::a_start_that_is_refused_changes_nothing as a_start_that_is_refused_changes_nothing,
+    crate::administrators::a_lasting_role_replaces_one_that_ends as a_lasting_role_replaces_one_that_ends,
     crate::administrators::a_name_that_is_used_again_begins_without_roles as a_name_that_is_used_again_begins_without_roles,
     crate::administrators::a_key_of_the_environment_inherits_nothing as a_key_of_the_environment_inherits_nothing,
     crate::verification::a_failed_handshake_fails_the_deployment as a_failed_handshake_fails_the_deployment,
@@ -38,8 +41,16 @@ certctl_testkit::on_both_worlds! {
     crate::handout::a_request_that_cannot_be_built_harms_no_other as a_request_that_cannot_be_built_harms_no_other,
     crate::handout::a_deployment_that_cannot_be_built_is_a_failed_attempt as a_deployment_that_cannot_be_built_is_a_failed_attempt,
     crate::handout::work_that_is_not_handed_out_is_given_back as work_that_is_not_handed_out_is_given_back,
+    crate::handout::work_whose_mapping_moves_meanwhile_is_given_back as work_whose_mapping_moves_meanwhile_is_given_back,
+    crate::orders::a_silent_issuer_is_in_nobodys_way as a_silent_issuer_is_in_nobodys_way,
+    crate::orders::an_issuer_is_asked_when_it_wishes as an_issuer_is_asked_when_it_wishes,
+    crate::orders::only_its_issuer_ends_an_order as only_its_issuer_ends_an_order,
+    crate::orders::a_stop_of_the_server_waits_for_no_issuer as a_stop_of_the_server_waits_for_no_issuer,
     crate::passes::a_bad_row_stops_no_recovery as a_bad_row_stops_no_recovery,
     crate::passes::a_bad_row_stops_no_timeout as a_bad_row_stops_no_timeout,
+    crate::passes::a_row_that_cannot_be_read_stops_no_pass as a_row_that_cannot_be_read_stops_no_pass,
+    crate::passes::a_job_that_cannot_be_read_stops_no_work as a_job_that_cannot_be_read_stops_no_work,
+    crate::passes::a_page_of_bad_rows_starves_nobody as a_page_of_bad_rows_starves_nobody,
     crate::passes::a_bad_row_stops_no_agent_that_starts as a_bad_row_stops_no_agent_that_starts,
     crate::targets::a_test_is_answered_with_what_the_agent_found as a_test_is_answered_with_what_the_agent_found,
     crate::targets::a_finding_of_the_agent_fails_the_test as a_finding_of_the_agent_fails_the_test,

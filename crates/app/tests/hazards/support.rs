@@ -5,7 +5,8 @@ use std::time::Duration;
 use certctl_app::App;
 use certctl_app::agents::{Task, WorkItem};
 use certctl_app::certificates::NewCertificate;
-use certctl_db::sea_orm::ConnectionTrait;
+use certctl_db::Backend;
+use certctl_db::sea_orm::{ConnectionTrait, Statement};
 use certctl_domain::ids::{CertificateId, JobId, TargetId};
 use certctl_domain::target::Mapping;
 use certctl_jobs::Job;
@@ -96,4 +97,31 @@ pub(crate) async fn damage(world: &TestWorld, sql: &str) {
     let txn = world.db.db.begin().await.expect("a transaction");
     txn.connection().execute_unprepared(sql).await.expect("the damage is done");
     txn.commit().await.expect("committed");
+}
+
+/// Every row of every table, in words.
+pub(crate) async fn dump(world: &TestWorld) -> Vec<String> {
+    let tables = match world.db.db.backend() {
+        Backend::Sqlite => {
+            "SELECT t.name, 'concat_ws(''|'', ' || group_concat('quote(' || c.name || ')') || ')' FROM sqlite_master t, \
+             pragma_table_info(t.name) c WHERE t.type = 'table' GROUP BY t.name"
+        }
+        Backend::Postgres => {
+            "SELECT tablename::text, tablename || '::text' FROM pg_tables WHERE schemaname = current_schema()"
+        }
+    };
+    let mut rows = Vec::new();
+    for table in texts(world, tables, 2).await {
+        let (name, row) = (&table[0], &table[1]);
+        let stored = texts(world, &format!("SELECT {row} FROM {name} ORDER BY 1"), 1).await;
+        rows.extend(stored.iter().map(|row| format!("{name}: {}", row[0])));
+    }
+    assert!(!rows.is_empty(), "there is something to compare");
+    rows
+}
+
+async fn texts(world: &TestWorld, sql: &str, columns: usize) -> Vec<Vec<String>> {
+    let read = world.db.db.read();
+    let rows = read.query_all_raw(Statement::from_string(read.get_database_backend(), sql)).await.expect("read");
+    rows.iter().map(|row| (0..columns).map(|column| row.try_get_by_index(column).expect("a text")).collect()).collect()
 }

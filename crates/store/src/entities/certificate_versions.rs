@@ -14,6 +14,7 @@ pub struct Model {
     pub issuer_id: Option<String>,
     pub job_id: Option<String>,
     pub order_ref: Option<String>,
+    pub poll_at: Option<i64>,
     pub serial: Option<Vec<u8>>,
     pub state: String,
     pub not_before: Option<i64>,

@@ -83,6 +83,8 @@ pub(crate) async fn grants_add_up_and_end(db: &Db) {
     let hers = ApiKey { name: "ada".to_owned(), ..key("key_1") };
     stored(db, |unit| keys::insert_named(unit, &hers, now())).await;
     moved(write(db, |unit| keys::insert_named(unit, &ApiKey { name: "ada".to_owned(), ..key("key_2") }, now())).await);
+    stored(db, |unit| roles::require_administrator(unit, now())).await;
+    moved(write(db, |unit| roles::require_administrator(unit, day(1))).await);
     assert!(roles::administrator_exists(db, now()).await.expect("read"));
     assert!(!roles::administrator_exists(db, day(1)).await.expect("read"));
     assert_eq!(roles::lasting_administrators(db).await.expect("read"), [], "her role ends by itself");
@@ -101,6 +103,31 @@ pub(crate) async fn grants_add_up_and_end(db: &Db) {
     .await;
     assert!(!roles::administrator_exists(db, now()).await.expect("read"));
     assert_eq!(roles::permissions(db, &ada, now()).await.expect("read"), BTreeSet::new());
+}
+
+pub(crate) async fn the_grant_that_lasts_longer_stands(db: &Db) {
+    db.commit(roles::seed(db).await.expect("read")).await.expect("seeded");
+    let ada = Actor { id: "ada".to_owned(), kind: ActorType::ApiKey };
+    let given = async |by: &str, expires_at| {
+        let grant = Grant {
+            id: GrantId::parse(&format!("grant_{by}")).expect("an id"),
+            actor: ada.clone(),
+            role_id: RoleId::fixed(Role::Admin.id()),
+            granted_by: by.to_owned(),
+            granted_at: now(),
+            expires_at,
+        };
+        stored(db, |unit| roles::grant_insert(unit, &grant)).await;
+        let held = roles::grants_of(db, &ada, now()).await.expect("read");
+        assert_eq!(held.len(), 1, "{held:?}");
+        (held[0].granted_by.clone(), held[0].expires_at)
+    };
+    assert_eq!(given("first", Some(day(2))).await, ("first".to_owned(), Some(day(2))));
+    assert_eq!(given("shorter", Some(day(1))).await, ("first".to_owned(), Some(day(2))));
+    assert_eq!(given("longer", Some(day(3))).await, ("longer".to_owned(), Some(day(3))));
+    assert_eq!(given("lasting", None).await, ("lasting".to_owned(), None));
+    assert_eq!(given("again", None).await, ("lasting".to_owned(), None));
+    assert_eq!(given("late", Some(day(9))).await, ("lasting".to_owned(), None));
 }
 
 pub(crate) async fn the_bootstrap_door_closes_once(db: &Db) {

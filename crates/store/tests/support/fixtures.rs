@@ -64,6 +64,7 @@ pub(crate) fn reserved(certificate: &Certificate, id: &str, serial: u64) -> Vers
         issuer_id: None,
         job_id: Some(JobId::parse(&format!("job_{id}")).expect("an id")),
         order_ref: None,
+        poll_at: None,
         serial: Some(Serial::from_be_bytes(&[&[0x40_u8; 8][..], &serial.to_be_bytes()].concat()).expect("a serial")),
         state: VersionState::Reserved,
         not_before: Some(now()),
