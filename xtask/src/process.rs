@@ -28,10 +28,13 @@ impl Group {
     pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         use std::os::unix::process::CommandExt;
         let shown = command.get_program().to_owned();
-        let child = command.process_group(0).spawn().with_context(|| format!("starting {}", shown.display()))?;
-        let id = i32::try_from(child.id()).context("a process id is positive")?;
-        groups(|groups| groups.insert(id));
-        Ok(Self { child, id })
+        // Under the lock, so that an interrupt sees every process and none is started after it.
+        groups(|groups| {
+            let child = command.process_group(0).spawn().with_context(|| format!("starting {}", shown.display()))?;
+            let id = i32::try_from(child.id()).context("a process id is positive")?;
+            groups.insert(id);
+            Ok(Self { child, id })
+        })
     }
 
     pub(crate) fn child(&mut self) -> &mut Child {
@@ -74,10 +77,12 @@ pub(crate) fn end_on_interrupt(directory: PathBuf) -> Result<()> {
             if let Err(error) = rustix::process::set_child_subreaper(ours) {
                 eprintln!("what tests started may be left: {error}");
             }
+            // Held to the end: nothing is started any more, and no verdict is given on what is ended here.
+            let groups = GROUPS.lock().unwrap_or_else(PoisonError::into_inner);
             // A database wants to be asked; whatever does not listen is killed after that.
-            groups(|groups| groups.iter().for_each(|group| signal(*group, Signal::INT)));
+            groups.iter().for_each(|group| signal(*group, Signal::INT));
             std::thread::sleep(Duration::from_secs(1));
-            groups(|groups| groups.iter().for_each(|group| signal(*group, Signal::KILL)));
+            groups.iter().for_each(|group| signal(*group, Signal::KILL));
             let began = Instant::now();
             while end_descendants() && began.elapsed() < END_WITHIN {
                 std::thread::sleep(Duration::from_millis(20));
