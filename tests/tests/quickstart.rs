@@ -44,13 +44,15 @@ struct Quickstart {
 struct Home {
     program: PathBuf,
     directory: tempfile::TempDir,
+    /// Of the data directory.
+    name: String,
 }
 
 impl Home {
     /// `None` (noted as skipped) without the program.
     fn new() -> Option<Self> {
         let program = shipped("certctl")?;
-        Some(Self { program, directory: tempfile::tempdir().expect("a temporary directory") })
+        Some(Self { program, directory: tempfile::tempdir().expect("a temporary directory"), name: "data".to_owned() })
     }
 
     fn path(&self) -> &Path {
@@ -58,7 +60,7 @@ impl Home {
     }
 
     fn data(&self) -> PathBuf {
-        self.path().join("data")
+        self.path().join(&self.name)
     }
 
     /// What the processes of a quickstart have logged.
@@ -353,6 +355,56 @@ async fn what_expired_meanwhile_is_issued_again_and_named() {
     assert_ne!(served.leaf().serial(), short.serial());
     assert_eq!(served.leaf().serial().to_hex(), quickstart.summary.serial);
     verify(quickstart.path(), &quickstart.ca(), &served.chain).expect("the new chain is good");
+    quickstart.interrupt().await;
+}
+
+#[tokio::test]
+async fn an_agent_whose_identity_expired_meanwhile_comes_back_as_the_same_and_says_so() {
+    let Some(quickstart) = Quickstart::start().await else { return };
+    let agent = quickstart.summary.agent_id.clone();
+    let home = quickstart.interrupt().await;
+
+    // As if the computer had been off for a quarter of a year.
+    let path = home.data().join("agent/state/identity.json");
+    let read =
+        || -> serde_json::Value { serde_json::from_slice(&std::fs::read(&path).expect("the identity")).expect("JSON") };
+    let mut identity = read();
+    let past = Authority::new().issue(Purpose::Client, &["agent"], true);
+    identity["certificate_pem"] = past.certificate_pem.into();
+    identity["key_pem"] = past.key_pem.into();
+    std::fs::write(&path, identity.to_string()).expect("an identity of the past");
+
+    let quickstart = home.start("again.log").await;
+    let said = quickstart.process.log();
+    assert!(said.contains("the agent's identity was past its time; it has renewed it"), "{said}");
+    assert!(said.contains("agent is back, known to the server"), "{said}");
+    assert_eq!(quickstart.summary.agent_id, agent);
+    let renewed = read();
+    let renewed =
+        certctl_pki::pem::split_certificates(renewed["certificate_pem"].as_str().expect("PEM")).expect("a chain");
+    assert!(renewed[0].is_valid_at(now()));
+    quickstart.interrupt().await;
+}
+
+#[tokio::test]
+async fn a_data_directory_that_was_moved_goes_on_where_it_is_now() {
+    let Some(quickstart) = Quickstart::start().await else { return };
+    let first = quickstart.summary.clone();
+    let mut home = quickstart.interrupt().await;
+    let before = home.data();
+    "moved".clone_into(&mut home.name);
+    std::fs::rename(&before, home.data()).expect("a stopped quickstart can be moved");
+
+    let quickstart = home.start("again.log").await;
+    assert_eq!(quickstart.summary.agent_id, first.agent_id);
+    let admin = Admin::of(&quickstart);
+    admin.send("POST", "certificates/quickstart/renew", json!({})).await;
+    let known = quickstart.summary.serial.clone();
+    wait::until("a certificate is deployed to where the directory is now", SERVED_WITHIN, async || {
+        (quickstart.served().leaf().serial().to_hex() != known).then_some(())
+    })
+    .await;
+    assert!(!before.exists(), "something was written where the directory was");
     quickstart.interrupt().await;
 }
 

@@ -40,6 +40,24 @@ pub(crate) async fn keep(runtime: &Runtime) {
     }
 }
 
+/// Renews an identity that expired while the agent was away, before anything else is said. `keep` goes on where that fails.
+pub(crate) async fn catch_up(runtime: &Runtime) {
+    let Some(identity) = runtime.link.identity().filter(|identity| !identity.is_valid_at((runtime.clock)())) else {
+        return;
+    };
+    tracing::warn!(
+        agent.id = identity.agent_id,
+        "the agent's identity is past its time; renewing it by the agent's key"
+    );
+    let renewed = tokio::select! {
+        renewed = renew(runtime, &identity) => renewed,
+        () = runtime.stop.cancelled() => return,
+    };
+    if let Err(error) = renewed {
+        tracing::warn!(error = %format!("{error:#}"), "the agent's identity could not be renewed yet");
+    }
+}
+
 async fn renew(runtime: &Runtime, identity: &Identity) -> anyhow::Result<()> {
     let pending = Pending::begin(&runtime.state_dir, None)?;
     let ask = IdentityRequest { csr_pem: pending.csr_pem.clone() };

@@ -82,6 +82,7 @@ async fn serve(runtime: &Arc<Runtime>, mut queue: Queue) {
         tracing::warn!(agent.id = runtime.link.agent_id(), "the server says that this agent is retired; ending");
         runtime.stop.cancel();
     };
+    renewal::catch_up(runtime).await;
     queue.flush(runtime, GREETING).await;
     let everything = async {
         tokio::join!(work::poll(runtime), heartbeat::beat(runtime), renewal::keep(runtime), async {

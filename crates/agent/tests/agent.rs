@@ -190,7 +190,7 @@ async fn an_identity_is_renewed_at_two_thirds_and_when_it_expired() {
         let agent = start(&server);
         let renewed = |world: &support::World| !world.renewals.is_empty() && world.heartbeats > 0;
         server.wait_until("renewed", renewed).await;
-        assert_eq!(server.world().by_key, expired);
+        assert_eq!(server.world().renewed_by_key, expired);
         agent.stop().await.expect("clean end");
         let renewals = server.world().renewals.iter().map(|ask| ask.csr_pem.clone()).collect::<BTreeSet<_>>();
         assert_eq!(renewals.len(), 1, "a lost answer is asked for with the same key");

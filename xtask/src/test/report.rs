@@ -34,14 +34,50 @@ pub(crate) fn print(outcomes: &[Outcome]) -> Totals {
     totals
 }
 
-/// Fewer tests than there were is a failure of its own.
-pub(crate) fn check_floor(totals: &Totals) -> Result<()> {
+/// The least number of tests there must be.
+pub(crate) fn floor() -> Result<usize> {
     let path = crate::root().join("tests/floor.txt");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-    let floor: usize = text.trim().parse().context("tests/floor.txt holds one number")?;
-    let ran = totals.passed + totals.failed + totals.skipped;
-    if ran < floor {
-        bail!("{ran} tests, below the floor of {floor} in tests/floor.txt; lower it only with the tests you removed");
+    text.trim().parse().context("tests/floor.txt holds one number")
+}
+
+impl Totals {
+    /// Fewer tests than `floor` are a failure of their own, and in CI so is a skip. What was skipped is there all the same.
+    pub(crate) fn verdict(&self, floor: usize, ci: bool) -> Result<()> {
+        let known = self.passed + self.failed + self.skipped;
+        if known < floor {
+            bail!(
+                "{known} tests, below the floor of {floor} in tests/floor.txt; lower it only with the tests you removed"
+            );
+        }
+        if self.failed > 0 {
+            bail!("{} tests failed", self.failed);
+        }
+        if self.skipped > 0 && ci {
+            bail!("{} tests were skipped, and in CI a skip is a failure", self.skipped);
+        }
+        Ok(())
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_is_judged_by_failures_by_the_floor_and_in_ci_by_skips() {
+        let judged = |passed, failed, skipped, ci| {
+            Totals { passed, failed, skipped }.verdict(10, ci).map_err(|error| error.to_string())
+        };
+        assert_eq!(judged(10, 0, 0, true), Ok(()));
+        assert_eq!(judged(6, 0, 4, false), Ok(()), "skips explain what did not run");
+        assert!(judged(6, 0, 4, true).is_err_and(|why| why.contains("4 tests were skipped")));
+        assert!(judged(9, 0, 0, false).is_err_and(|why| why.contains("below the floor of 10")));
+        assert!(judged(9, 1, 0, false).is_err_and(|why| why.contains("1 tests failed")));
+    }
+
+    #[test]
+    fn the_floor_is_a_number_of_tests() {
+        assert!(floor().expect("tests/floor.txt") > 0);
+    }
 }

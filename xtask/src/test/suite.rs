@@ -291,4 +291,36 @@ mod tests {
         assert!(Apart::of("routes::compile_fail_without_a_rule") == Some(Apart::CallsCompiler));
         assert!(Apart::of("roots_are_needed").is_none());
     }
+
+    /// What the fixture does where a database is `postgres`.
+    fn fixture(postgres: &str) -> Outcome {
+        let space = Workspace::new().expect("a temporary directory");
+        let program = crate::root().join("xtask/fixtures/suite.sh");
+        let suite = Suite { name: "fixture".to_owned(), program, directory: crate::root(), arguments: Vec::new() };
+        let environment = [("FIXTURE_POSTGRES", postgres.to_owned())];
+        run_all(&[suite], &space, &environment, None).pop().expect("one suite")
+    }
+
+    #[test]
+    fn a_run_without_a_database_or_root_passes_and_lists_what_it_skipped() {
+        let root = rustix::process::geteuid().is_root();
+        let outcome = fixture("none");
+        let skipped: Vec<(&str, &str)> =
+            outcome.skips.iter().map(|skip| (skip.test.as_str(), skip.package.as_str())).collect();
+        let mut expected = vec![("rows::postgres::kept", "postgresql")];
+        expected.extend((!root).then_some(("files::needs_root_to_give_away", "-")));
+        assert_eq!(skipped, expected);
+        assert_eq!((outcome.passed, outcome.failed), (3 - expected.len(), 0), "{}", outcome.output);
+        let totals = super::super::report::print(&[outcome]);
+        totals.verdict(3, false).expect("it passes");
+        totals.verdict(3, true).expect_err("in CI a skip is a failure");
+        totals.verdict(4, false).expect_err("below the floor");
+    }
+
+    #[test]
+    fn what_fails_is_counted_and_shown() {
+        let outcome = fixture("broken");
+        assert_eq!(outcome.failed, 1);
+        assert!(outcome.output.contains("test result: FAILED"), "{}", outcome.output);
+    }
 }

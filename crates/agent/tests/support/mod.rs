@@ -67,12 +67,15 @@ pub struct World {
     pub reports: Vec<(String, JobStatusReport)>,
     /// Whether the last call carried a bearer token.
     pub by_key: bool,
+    /// Whether the last renewal of an identity did.
+    pub renewed_by_key: bool,
     open: VecDeque<WorkItem>,
     /// Until when an open job is not given out again.
     leased: BTreeMap<String, Instant>,
     issued: BTreeMap<String, String>,
     /// Calls to a path that do their work and are then answered with 503, or 401, or 410.
     pub lost: BTreeMap<&'static str, usize>,
+    /// Certificates are refused until the identity is renewed.
     pub only_by_key: bool,
     pub knows_no_resume: bool,
     pub retired: bool,
@@ -261,6 +264,7 @@ impl World {
             requests: vec![],
             reports: vec![],
             by_key: false,
+            renewed_by_key: false,
             open: VecDeque::new(),
             leased: BTreeMap::new(),
             issued: BTreeMap::new(),
@@ -410,6 +414,8 @@ async fn identity(State(shared): Told, headers: HeaderMap, Json(ask): Json<Ident
         world.identity_life = Duration::from_secs(30 * 86_400);
         let [certificate_pem, chain_pem, ca_pem] = world.identity(&ask.csr_pem);
         world.renewals.push(ask);
+        world.renewed_by_key = world.by_key;
+        world.only_by_key = false;
         IdentityAnswer { certificate_pem, chain_pem, ca_pem }
     };
     answer(&shared, "identity", Json(made))
