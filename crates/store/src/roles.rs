@@ -259,9 +259,11 @@ pub fn keep_administrator(unit: &mut Unit, remove: impl FnOnce(&mut Unit)) {
     unit.update(check, Guard::one("last administrator", BuiltIn::Admin.id()));
 }
 
-/// The unit fails with `Moved` of [`ADMINISTRATOR`] unless [`administrator_exists`] holds as the unit leaves it.
-pub fn require_administrator(unit: &mut Unit, now: Timestamp) {
+/// Declares `change` such that the unit fails with `Moved` of [`ADMINISTRATOR`] unless [`administrator_exists`] holds as the unit
+/// leaves it.
+pub fn require_administrator(unit: &mut Unit, now: Timestamp, change: impl FnOnce(&mut Unit)) {
     in_turn(unit);
+    change(unit);
     let mut enters = Query::select();
     enters
         .column(actor_roles::Column::Id)

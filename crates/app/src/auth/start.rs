@@ -81,14 +81,20 @@ impl Auth {
     async fn env_keys_take_over(&self, keys: &[EnvKey], guarded: bool) -> Result<()> {
         let app = self.app();
         for _ in 0..TRIES {
-            let mut unit = self.env_keys_unit(keys).await?;
-            if unit.is_empty() {
+            let changes = self.env_keys_unit(keys).await?;
+            if changes.is_empty() {
                 // Nothing to write, also where nothing can be written.
                 let enters = !guarded || certctl_store::roles::administrator_exists(app.db(), app.now()).await?;
                 return if enters { Ok(()) } else { Err(no_administrator()) };
             }
+            let mut unit = Unit::new();
+            let take = |unit: &mut Unit| {
+                unit.append(changes);
+            };
             if guarded {
-                certctl_store::roles::require_administrator(&mut unit, app.now());
+                certctl_store::roles::require_administrator(&mut unit, app.now(), take);
+            } else {
+                take(&mut unit);
             }
             match app.db().commit(unit).await {
                 Ok(()) => return Ok(()),

@@ -83,8 +83,9 @@ pub(crate) async fn grants_add_up_and_end(db: &Db) {
     let hers = ApiKey { name: "ada".to_owned(), ..key("key_1") };
     stored(db, |unit| keys::insert_named(unit, &hers, now())).await;
     moved(write(db, |unit| keys::insert_named(unit, &ApiKey { name: "ada".to_owned(), ..key("key_2") }, now())).await);
-    stored(db, |unit| roles::require_administrator(unit, now())).await;
-    moved(write(db, |unit| roles::require_administrator(unit, day(1))).await);
+    stored(db, |unit| roles::require_administrator(unit, now(), |_| {})).await;
+    moved(write(db, |unit| roles::require_administrator(unit, day(1), |_| {})).await);
+    moved(write(db, |unit| roles::require_administrator(unit, now(), |unit| roles::grants_clear(unit, &ada))).await);
     assert!(roles::administrator_exists(db, now()).await.expect("read"));
     assert!(!roles::administrator_exists(db, day(1)).await.expect("read"));
     assert_eq!(roles::lasting_administrators(db).await.expect("read"), [], "her role ends by itself");
