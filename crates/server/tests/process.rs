@@ -99,12 +99,14 @@ async fn the_token_file_is_there_while_nobody_could_administer() {
     let named = |keys| [("CERTCTL_DATA_DIR", data.as_str()), ("CERTCTL_API_KEYS_NAMED", keys)];
     let keys = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
     let [first, second] = keys.map(|key| format!("ops:{key}:admin"));
-    Serving::start(&named(&first)).await.stop();
+    let (_, log) = Serving::start(&named(&first)).await.stop();
     assert!(!token.exists(), "the environment names an administrator");
+    assert!(!log.contains("bootstrap token"), "there never was one: {log}");
     Serving::start(&named("")).await.stop();
     assert!(token.exists(), "it names none any more");
-    Serving::start(&named(&second)).await.stop();
+    let (_, log) = Serving::start(&named(&second)).await.stop();
     assert!(!token.exists(), "it names one again");
+    assert!(!log.contains("bootstrap token"), "the one of the file opens nothing any more: {log}");
 }
 
 #[tokio::test]
