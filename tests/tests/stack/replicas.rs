@@ -15,13 +15,11 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use crate::support::process::{Process, shipped};
-use crate::support::server::{Setup, TestServer, certificate, csr};
+use crate::support::server::{OUTSIDE, Setup, TestServer, certificate, csr};
 
 /// Longer than a lease, and than it takes until a reservation without work is nobody's.
 const SETTLED: Duration = Duration::from_secs(300);
 const LOCAL: &str = "iss-local";
-/// An issuer outside, the same one for both servers.
-const OUTSIDE: &str = "iss-slow";
 
 #[tokio::test]
 async fn two_servers_execute_each_of_500_jobs_once() {
@@ -72,9 +70,7 @@ async fn a_server_stopped_past_its_lease_cannot_complete_what_it_lost() {
 async fn of_500_orders_outside_each_is_placed_once_though_a_server_is_killed() {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_certctl-test-server"));
     let Some((server, mut second)) = two_servers(program, "16").await else { return };
-    let orders = server.setup.path().join("orders");
-    let config = json!({ "directory": orders, "polls": 1 });
-    server.made("issuers", &json!({ "id": OUTSIDE, "name": "slow", "type": "Slow", "config": config })).await;
+    let orders = server.outside(1).await;
 
     let killed = async {
         wait::until("the issuer has some orders", Duration::from_secs(60), async || {
