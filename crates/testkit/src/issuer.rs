@@ -1,7 +1,9 @@
 //! An outside issuer that answers after a number of polls. Its CA and its orders may be kept in a directory, so that they
-//! outlive the process that asks it.
+//! outlive the process that asks it, and are the same to every process that asks.
 
 use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -32,7 +34,6 @@ pub struct SlowIssuer {
 
 struct Order {
     request: IssueRequest,
-    number: u64,
     polls: u32,
     placed: u32,
 }
@@ -86,7 +87,6 @@ impl SlowIssuer {
             this.key = PrivateKey::from_pem(&read(&key)).expect("a key");
             let ca = Certificate::parse_pem(&read(&ca)).expect("a certificate");
             this.ca = IssuerRef::new(ca).expect("a CA");
-            this.orders = Mutex::new(Kept::read(directory).into_iter().map(Kept::opened).collect());
         } else {
             std::fs::create_dir_all(directory).expect("a directory");
             std::fs::write(&key, this.key.to_pkcs8_pem().as_bytes()).expect("a file of the issuer");
@@ -136,6 +136,18 @@ impl SlowIssuer {
     async fn let_go(&self) {
         // The sender lives as long as this issuer.
         let _ = self.held.subscribe().wait_for(|held| !held).await;
+        if let Some(directory) = &self.directory {
+            // Without the pipe nobody holds it.
+            let _ = tokio::fs::read(directory.join(HOLD)).await;
+        }
+    }
+
+    /// The order of this key, as whoever was asked last has left it.
+    fn known<'a>(&self, orders: &'a mut HashMap<String, Order>, key: &str) -> Option<&'a mut Order> {
+        if let Some(text) = self.directory.as_ref().and_then(|directory| Kept::text(directory, key)) {
+            orders.insert(key.to_owned(), Kept::parse(&text).opened());
+        }
+        orders.get_mut(key)
     }
 
     fn failure(&self) -> Result<(), ConnectorError> {
@@ -146,9 +158,11 @@ impl SlowIssuer {
     }
 
     /// An order has one serial, however often it is asked for.
-    fn sign(&self, Order { request, number, .. }: &Order) -> Certificate {
+    fn sign(&self, key: &str, Order { request, .. }: &Order) -> Certificate {
+        let mut hasher = DefaultHasher::new();
+        key.hash(&mut hasher);
         let mut serial = [0x11; 20];
-        serial[12..].copy_from_slice(&number.to_be_bytes());
+        serial[12..].copy_from_slice(&hasher.finish().to_be_bytes());
         let template = Template {
             kind: Kind::Leaf,
             serial: Serial::from_random(serial),
@@ -175,7 +189,7 @@ impl SlowIssuer {
             let poll_after = *self.poll_after.lock().unwrap_or_else(PoisonError::into_inner);
             return Outcome::Pending { order, poll_after };
         }
-        Outcome::Issued(Issued { leaf: self.sign(order), chain: vec![self.ca.certificate().clone()], order: None })
+        Outcome::Issued(Issued { leaf: self.sign(key, order), chain: vec![self.ca.certificate().clone()], order: None })
     }
 }
 
@@ -185,22 +199,23 @@ impl Issuer for SlowIssuer {
         self.let_go().await;
         self.failure()?;
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = orders.len() as u64 + 1;
-        let order = orders.entry(cx.idempotency_key.clone()).or_insert_with(|| Order {
-            request: request.clone(),
-            number,
-            polls: 0,
-            placed: 0,
-        });
+        let key = &cx.idempotency_key;
+        if let Some(directory) = &self.directory {
+            Kept::note_placement(directory, key);
+        }
+        if self.known(&mut orders, key).is_none() {
+            orders.insert(key.clone(), Order { request: request.clone(), polls: 0, placed: 0 });
+        }
+        let order = orders.get_mut(key).expect("it was put there");
         order.placed += 1;
-        Ok(self.answer(&cx.idempotency_key, order))
+        Ok(self.answer(key, order))
     }
 
     async fn poll(&self, _cx: &Cx, order: &OrderRef) -> Result<Outcome, ConnectorError> {
         self.let_go().await;
         self.failure()?;
         let mut orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = orders.get_mut(order.as_str());
+        let known = self.known(&mut orders, order.as_str());
         let known = known.ok_or_else(|| ConnectorError::new(ErrorClass::Rejected, "Test", "poll", "no such order"))?;
         known.polls += 1;
         Ok(self.answer(order.as_str(), known))
@@ -246,6 +261,31 @@ impl Kept {
         orders.map(|path| Self::parse(&std::fs::read_to_string(path).expect("an order"))).collect()
     }
 
+    /// The reference of every order placed with the issuer of this directory, once for each time, in that order. Lines are
+    /// appended, so that no process takes back what another one has noted.
+    ///
+    /// # Panics
+    /// When there is no such list.
+    #[must_use]
+    pub fn placements(directory: &Path) -> Vec<String> {
+        let list = std::fs::read_to_string(directory.join(PLACEMENTS)).expect("a list of placements");
+        list.lines().map(str::to_owned).collect()
+    }
+
+    fn note_placement(directory: &Path, key: &str) {
+        let list = std::fs::OpenOptions::new().create(true).append(true).open(directory.join(PLACEMENTS));
+        // One write: lines of two processes do not mix.
+        list.and_then(|mut list| list.write_all(format!("{key}\n").as_bytes())).expect("a placement can be noted");
+    }
+
+    fn text(directory: &Path, key: &str) -> Option<String> {
+        match std::fs::read_to_string(directory.join(format!("{key}.order"))) {
+            Ok(text) => Some(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => panic!("the order {key} cannot be read: {error}"),
+        }
+    }
+
     fn parse(text: &str) -> Self {
         let order: Value = serde_json::from_str(text).expect("an order");
         let number = |name: &str| order[name].as_u64().and_then(|number| u32::try_from(number).ok()).expect("a number");
@@ -253,10 +293,9 @@ impl Kept {
         Self { key: order["key"].as_str().expect("a reference").to_owned(), placed, polls, order }
     }
 
-    fn of(key: &str, Order { request, number, polls, placed }: &Order) -> Self {
+    fn of(key: &str, Order { request, polls, placed }: &Order) -> Self {
         let order = json!({
             "key": key,
-            "number": number,
             "polls": polls,
             "placed": placed,
             "csr": request.csr.to_pem(),
@@ -268,7 +307,7 @@ impl Kept {
         Self { key: key.to_owned(), placed: *placed, polls: *polls, order }
     }
 
-    fn opened(self) -> (String, Order) {
+    fn opened(self) -> Order {
         let text = |name: &str| self.order[name].as_str().expect("a text");
         let time = |name: &str| Timestamp::from_unix_micros(self.order[name].as_i64().expect("a time"));
         let sans = self.order["sans"].as_array().expect("names").iter();
@@ -281,9 +320,7 @@ impl Kept {
             not_after: time("not_after"),
             must_staple: false,
         };
-        let number = self.order["number"].as_u64().expect("a number");
-        let order = Order { request, number, polls: self.polls, placed: self.placed };
-        (self.key, order)
+        Order { request, polls: self.polls, placed: self.placed }
     }
 
     /// Whole or not at all: the process may be killed meanwhile.
@@ -293,3 +330,7 @@ impl Kept {
         std::fs::rename(&staged, directory.join(format!("{}.order", self.key))).expect("an order can be kept");
     }
 }
+
+/// A pipe of this name in the directory holds every call until whoever writes to it is done.
+pub const HOLD: &str = "hold";
+const PLACEMENTS: &str = "placements";

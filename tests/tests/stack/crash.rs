@@ -11,10 +11,10 @@ use certctl_db::Backend;
 use certctl_testkit::issuer::Kept;
 use certctl_testkit::wait;
 use futures::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::https::As;
-use crate::support::server::{Setup, TestServer, certificate_with_csr};
+use crate::support::server::{OUTSIDE, Setup, TestServer, certificate_with_csr};
 
 /// The server with failpoints, an issuer outside, and leases that are over sooner.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_certctl-test-server");
@@ -97,13 +97,11 @@ async fn killed_at(backend: Backend, step: Step) {
 async fn killed_with_an_order(backend: Backend, step: Step, placed: u32) {
     let Some(setup) = Setup::of(PathBuf::from(PROGRAM), backend).await else { return };
     let mut server = Box::pin(setup.start()).await;
-    let orders = server.setup.path().join("orders");
-    let config = json!({ "directory": orders, "polls": POLLS });
-    server.made("issuers", &json!({ "id": "iss-slow", "name": "slow", "type": "Slow", "config": config })).await;
+    let orders = server.outside(POLLS).await;
     server.restart(&[("CERTCTL_FAULT", step.as_str())]).await;
 
     let mut body = certificate_with_csr("slow.example");
-    body["issuer_id"] = "iss-slow".into();
+    body["issuer_id"] = OUTSIDE.into();
     let body = body.to_string().into_bytes();
     let path = "/api/v1/certificates?issue=true";
     // Whether it is answered before the process dies is of no interest.

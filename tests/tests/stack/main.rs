@@ -8,6 +8,7 @@ mod bad_input;
 mod boot;
 mod crash;
 mod deploy;
+mod drain;
 mod enrolment;
 mod full;
 mod lost;

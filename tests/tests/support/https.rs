@@ -35,24 +35,8 @@ pub(crate) struct Answer {
 impl Https {
     /// Trusts `ca_pem` alone; presents the certificate and key of `identity`, where there is one.
     pub(crate) fn new(port: u16, ca_pem: &str, identity: Option<(&str, &str)>) -> Self {
-        let mut roots = rustls::RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("a certificate")).expect("a root");
-        let builder =
-            rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-                .with_protocol_versions(&[&rustls::version::TLS13])
-                .expect("TLS 1.3")
-                .with_root_certificates(roots);
-        let tls = match identity {
-            None => builder.with_no_client_auth(),
-            Some((chain, key)) => builder
-                .with_client_auth_cert(
-                    CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<_, _>>().expect("certificates"),
-                    PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key"),
-                )
-                .expect("a pair"),
-        };
         let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
+            .tls_backend_preconfigured(tls(ca_pem, identity))
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(60))
@@ -127,5 +111,24 @@ impl Answer {
     pub(crate) fn ok(self, what: &str) -> Value {
         assert!(self.is_success(), "{what}: {} {}", self.status, self.text);
         if self.text.is_empty() { Value::Null } else { self.json() }
+    }
+}
+
+/// TLS that trusts `ca_pem` alone.
+pub(crate) fn tls(ca_pem: &str, identity: Option<(&str, &str)>) -> rustls::ClientConfig {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca_pem.as_bytes()).expect("a certificate")).expect("a root");
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("TLS 1.3")
+        .with_root_certificates(roots);
+    match identity {
+        None => builder.with_no_client_auth(),
+        Some((chain, key)) => builder
+            .with_client_auth_cert(
+                CertificateDer::pem_slice_iter(chain.as_bytes()).collect::<Result<_, _>>().expect("certificates"),
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key"),
+            )
+            .expect("a pair"),
     }
 }

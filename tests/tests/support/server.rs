@@ -20,6 +20,9 @@ const READY: Duration = Duration::from_secs(60);
 /// Both databases have it, so that a test may come in the same way.
 const BOOTSTRAP_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
+/// An issuer outside, whose orders lie in a directory.
+pub(crate) const OUTSIDE: &str = "iss-slow";
+
 /// What a server is started with.
 pub(crate) struct Setup {
     program: PathBuf,
@@ -96,6 +99,11 @@ impl Setup {
     /// Its address.
     pub(crate) fn url(&self) -> String {
         format!("https://127.0.0.1:{}", self.port)
+    }
+
+    /// The same as `host:port`.
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     /// The straight way to its PostgreSQL.
@@ -217,6 +225,15 @@ impl TestServer {
         self.made("owners", &web(json!({ "email": "web@example.org", "team_id": "web" }))).await;
         self.made("profiles", &web(json!({ "max_ttl_seconds": 86_400, "allow_wildcards": false }))).await;
         self.made("renewal-policies", &web(json!({ "retry_interval_seconds": 60 }))).await;
+    }
+
+    /// Makes [`OUTSIDE`] of the test server, and has the server use it once, so that its directory is there.
+    pub(crate) async fn outside(&self, polls: u32) -> PathBuf {
+        let orders = self.setup.path().join("orders");
+        let config = json!({ "directory": orders, "polls": polls });
+        self.made("issuers", &json!({ "id": OUTSIDE, "name": "slow", "type": "Slow", "config": config })).await;
+        self.admin("POST", &format!("issuers/{OUTSIDE}/test"), None).await.ok("the issuer is there");
+        orders
     }
 
     /// What a `POST` by the administrator made.

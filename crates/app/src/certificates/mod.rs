@@ -14,7 +14,7 @@ pub use create::{Created, NewCertificate};
 pub use deploy::Deployment;
 pub use list::{CertificateView, Certificates, Versions};
 pub use renew::Renewed;
-pub(crate) use renew::Start;
+pub(crate) use renew::{Start, issued_topic};
 pub use update::CertificateChange;
 pub use why::{Because, Next, Why};
 

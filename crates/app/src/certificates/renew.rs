@@ -1,5 +1,7 @@
 //! Asking for a version: the first one, or the next.
 
+use std::time::Duration;
+
 use certctl_db::Unit;
 use certctl_domain::approval;
 use certctl_domain::audit::{Action, Event};
@@ -19,6 +21,9 @@ use crate::error::{Error, Result};
 use crate::issue::Subject;
 use crate::payload::IssuePayload;
 use crate::world::App;
+
+/// A wake may be lost, and a job ends without one when it fails; look at least this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What an issuance starts from.
 pub(crate) struct Start<'a> {
@@ -200,19 +205,32 @@ impl App {
     pub(crate) async fn created_within(&self, certificate: Certificate, job: JobId) -> Result<Created> {
         let deadline = tokio::time::Instant::now() + self.settings().answer_within;
         let mut wakes = self.db().notifier().subscribe();
+        let topic = issued_topic(&job);
         loop {
+            let late = tokio::time::Instant::now() >= deadline;
+            // Before the version: a job that has ended by now has one.
+            let state = certctl_jobs::job(self.db(), job.as_str()).await?.map(|job| job.state);
             let version = certctl_store::versions::issued_of_job(self.db(), &job).await?;
             if let Some(version) = version {
                 let certificate = certctl_store::certificates::after_issue(certificate, &version, self.now());
                 return Ok(Created { certificate, version: Some(version), job_id: Some(job), renew_at: None });
             }
-            let state = certctl_jobs::job(self.db(), job.as_str()).await?.map(|job| job.state);
             let works = matches!(state, Some(State::Pending | State::Claimed | State::Running));
-            if !works || tokio::time::timeout_at(deadline, wakes.next()).await.is_err() {
+            if !works || late {
                 return Ok(Created { certificate, version: None, job_id: Some(job), renew_at: None });
+            }
+            let until = deadline.min(tokio::time::Instant::now() + LOOK_EVERY);
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => {}
+                () = crate::wake::heard(&mut wakes, &topic) => {}
             }
         }
     }
+}
+
+/// Topic of the wake for whoever waits for what a job issues.
+pub(crate) fn issued_topic(job: &JobId) -> String {
+    format!("issued:{job}")
 }
 
 /// One open job for an identity and the version it replaces (rulings §4).

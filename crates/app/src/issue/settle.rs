@@ -16,6 +16,7 @@ use certctl_pki::{Certificate as Certificate509, Timestamp};
 
 use super::{Failure, Plan};
 use crate::caller::Caller;
+use crate::certificates::issued_topic;
 use crate::payload::DeployPayload;
 use crate::world::App;
 
@@ -64,6 +65,10 @@ impl App {
             self.deployment_enqueue(&mut unit, &desired, &ask.holder, &ask.policy, Some(&ask.job_id), now);
         }
         lease::succeed(&mut unit, job, now.unix_micros());
+        // Nobody waits for a wake where the request itself signs.
+        if ask.engine.own().is_none() {
+            unit.wake(issued_topic(&ask.job_id));
+        }
         let event = Event::new(Action::CertificateIssued, &ask.certificate.id)
             .with("version_id", version.id.as_str())
             .with("serial", signed.certificate.serial().to_hex())
