@@ -165,6 +165,10 @@ mod tests {
 
     #[test]
     fn what_left_the_group_of_a_process_is_still_known_as_its_own() {
+        // Where `/proc` is closed to whoever runs the tests, only groups are known.
+        if living().is_empty() {
+            return;
+        }
         let script = "setsid sh -c 'sleep 600; true' & echo $!; wait";
         let mut group = Group::spawn(Command::new("sh").args(["-c", script]).stdout(Stdio::piped())).expect("a shell");
         let mut out = BufReader::new(group.child().stdout.take().expect("its output"));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use certctl_db::{Subscription, Unit};
+use certctl_db::{DbError, Subscription, Unit};
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::ids::{JobId, TargetId};
 use certctl_domain::permission::Permission;
@@ -15,6 +15,7 @@ use certctl_jobs::{Executor, Job, JobError, NewJob, State};
 use super::{TARGET, place};
 use crate::agents::Step;
 use crate::caller::Caller;
+use crate::edit;
 use crate::error::{Error, Result};
 use crate::payload::TestPayload;
 use crate::world::App;
@@ -89,6 +90,17 @@ impl App {
 
     /// The open job that tests this revision of the target, made if there is none.
     async fn target_test_enqueue(&self, caller: &Caller, target: &Target) -> Result<JobId> {
+        for _ in 0..edit::LOOKS {
+            match self.target_test_open(caller, target).await {
+                // Another test of it was begun, and has ended, in between.
+                Err(Error::Unavailable(DbError::Busy)) => {}
+                answer => return answer,
+            }
+        }
+        Err(DbError::Busy.into())
+    }
+
+    async fn target_test_open(&self, caller: &Caller, target: &Target) -> Result<JobId> {
         let key = format!("test:{}:{}", target.id, target.revision);
         if let Some(open) = certctl_jobs::open_with_key(self.db(), &key).await? {
             return read_id(&open.id);

@@ -55,22 +55,23 @@ pub(crate) async fn a_test_is_answered_with_what_the_agent_found(world: &TestWor
     let agent = TestAgent::add(world, "agt-a").await;
     let app = world.replica_with("server-b", |set| set.test_within = Duration::from_secs(60)).await;
     let (admin, id_of_target) = (world.admin(), agent.target());
-    let (first, second, item) =
-        tokio::join!(app.target_test(&admin, &id_of_target), app.target_test(&admin, &id_of_target), async {
-            let item = taken_up(&app, &agent).await;
-            let found = Report {
-                lease_epoch: Some(item.job.lease_epoch),
-                steps: vec![check("ok", "/etc/ssl/a.pem is there")],
-                served_fingerprint: Some("ab".repeat(32)),
-                ..Report::default()
-            };
-            app.agent_job_completed(&agent.caller(), &id(&item.job), &found).await.expect("the result is taken");
-            app.agent_job_completed(&agent.caller(), &id(&item.job), &found)
-                .await
-                .expect("again, which changes nothing");
-            item
-        });
-    let (first, second) = (first.expect("tested"), second.expect("tested"));
+    // Asks while the first test is under way, and does not wait.
+    let other = world.replica_with("server-c", |set| set.test_within = Duration::ZERO).await;
+    let (first, (second, item)) = tokio::join!(app.target_test(&admin, &id_of_target), async {
+        let item = taken_up(&app, &agent).await;
+        let second = other.target_test(&admin, &id_of_target).await;
+        let found = Report {
+            lease_epoch: Some(item.job.lease_epoch),
+            steps: vec![check("ok", "/etc/ssl/a.pem is there")],
+            served_fingerprint: Some("ab".repeat(32)),
+            ..Report::default()
+        };
+        app.agent_job_completed(&agent.caller(), &id(&item.job), &found).await.expect("the result is taken");
+        app.agent_job_completed(&agent.caller(), &id(&item.job), &found).await.expect("again, which changes nothing");
+        (second, item)
+    });
+    let (first, second) = (first.expect("tested"), second.expect("under way"));
+    assert_eq!(second.outcome, TestOutcome::Pending);
     assert_eq!((first.outcome, &first.checks), (TestOutcome::Success, &vec![check("ok", "/etc/ssl/a.pem is there")]));
     assert_eq!(
         (first.job_id.as_ref(), second.job_id),
