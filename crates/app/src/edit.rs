@@ -6,6 +6,7 @@ use std::str::FromStr;
 use certctl_db::{DbError, Unit};
 use certctl_domain::ids::IdError;
 use certctl_domain::refusal::{Refusal, Refusals};
+use futures::future::BoxFuture;
 
 use crate::error::{Error, Result};
 use crate::world::App;
@@ -23,25 +24,15 @@ pub(crate) enum Committed {
 }
 
 /// Decides what an agent says anew when a row it depends on moved meanwhile: the agent would take a refusal for the end of its
-/// job, and the job would wait for its lease to run out.
-#[derive(Debug)]
-pub(crate) struct Looks(u32);
-
-impl Looks {
-    pub(crate) fn new() -> Self {
-        Self(LOOKS)
-    }
-
-    /// The answer, unless another look may give another one. After the last look the caller is asked to come again.
-    pub(crate) fn over<T>(&mut self, answer: Result<T>) -> Option<Result<T>> {
-        match answer {
-            Err(error) if error.is_moved() => {
-                self.0 -= 1;
-                (self.0 == 0).then(|| Err(DbError::Busy.into()))
-            }
-            answer => Some(answer),
+/// job, and the job would wait for its lease to run out. After the last look it is asked to come again.
+pub(crate) async fn anew<'a, T>(decide: impl Fn() -> BoxFuture<'a, Result<T>> + Send) -> Result<T> {
+    for _ in 0..LOOKS {
+        match decide().await {
+            Err(error) if error.is_moved() => {}
+            answer => return answer,
         }
     }
+    Err(DbError::Busy.into())
 }
 
 /// The names under which the constraints of one sort of thing are reported.

@@ -8,11 +8,12 @@ use certctl_domain::refusal::Refusals;
 use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::{Job, State, lease};
 use certctl_pki::Csr;
+use futures::FutureExt as _;
 
 use super::job_id;
 use super::report::called_off;
 use crate::caller::Caller;
-use crate::edit::Looks;
+use crate::edit::anew;
 use crate::error::{Error, Result};
 use crate::issue::{Attempt, Failure};
 use crate::payload::IssuePayload;
@@ -43,12 +44,7 @@ impl App {
         lease_epoch: Option<i64>,
         csr_pem: &str,
     ) -> Result<CsrAnswer> {
-        let mut looks = Looks::new();
-        loop {
-            if let Some(answer) = looks.over(self.csr_submit(caller, job, certificate, lease_epoch, csr_pem).await) {
-                return answer;
-            }
-        }
+        anew(|| self.csr_submit(caller, job, certificate, lease_epoch, csr_pem).boxed()).await
     }
 
     async fn csr_submit(

@@ -11,6 +11,7 @@ use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Job, Lease, State};
 use certctl_store::runs::Run;
+use futures::FutureExt as _;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::csr::lease_held;
 use super::job_id;
 use super::verify::{not_served, with_handshake};
 use crate::caller::Caller;
-use crate::edit::Looks;
+use crate::edit::anew;
 use crate::error::{Error, Result};
 use crate::issue::Failure;
 use crate::reconcile::deploy::slow_retry;
@@ -68,12 +69,7 @@ impl App {
     /// [`Error::Missing`] for a job of another agent; [`Error::Conflict`] when the lease is lost, or somebody wants the job to
     /// stop: an agent that has not begun does not begin then, one that has begun finishes and reports.
     pub async fn agent_job_running(&self, caller: &Caller, id: &JobId, lease_epoch: Option<i64>) -> Result<()> {
-        let mut looks = Looks::new();
-        loop {
-            if let Some(answer) = looks.over(self.job_running(caller, id, lease_epoch).await) {
-                return answer;
-            }
-        }
+        anew(|| self.job_running(caller, id, lease_epoch).boxed()).await
     }
 
     async fn job_running(&self, caller: &Caller, id: &JobId, lease_epoch: Option<i64>) -> Result<()> {
@@ -103,12 +99,7 @@ impl App {
     /// # Errors
     /// As [`App::agent_job_running`].
     pub async fn agent_job_completed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
-        let mut looks = Looks::new();
-        loop {
-            if let Some(answer) = looks.over(self.job_completed(caller, id, report).await) {
-                return answer;
-            }
-        }
+        anew(|| self.job_completed(caller, id, report).boxed()).await
     }
 
     async fn job_completed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
@@ -141,12 +132,7 @@ impl App {
     /// # Errors
     /// As [`App::agent_job_running`].
     pub async fn agent_job_failed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {
-        let mut looks = Looks::new();
-        loop {
-            if let Some(answer) = looks.over(self.job_failed(caller, id, report).await) {
-                return answer;
-            }
-        }
+        anew(|| self.job_failed(caller, id, report).boxed()).await
     }
 
     async fn job_failed(&self, caller: &Caller, id: &JobId, report: &Report) -> Result<()> {

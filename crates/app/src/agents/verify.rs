@@ -7,11 +7,12 @@ use certctl_domain::target::{Mapping, VerifyStatus};
 use certctl_jobs::lease;
 use certctl_pki::Timestamp;
 use certctl_store::runs::Run;
+use futures::FutureExt as _;
 
 use super::csr::lease_held;
 use super::report::{Report, lease_gone, wants};
 use crate::caller::Caller;
-use crate::edit::Looks;
+use crate::edit::anew;
 use crate::error::{Error, Result};
 use crate::world::App;
 
@@ -38,12 +39,7 @@ impl App {
     /// [`Error::Missing`] for a job of another agent; [`Error::Refused`] on a target that is not the job's;
     /// [`Error::Conflict`] when the result is on record already, or the lease is lost.
     pub async fn agent_job_verify(&self, caller: &Caller, id: &JobId, said: &Verification) -> Result<Timestamp> {
-        let mut looks = Looks::new();
-        loop {
-            if let Some(answer) = looks.over(self.job_verify(caller, id, said).await) {
-                return answer;
-            }
-        }
+        anew(|| self.job_verify(caller, id, said).boxed()).await
     }
 
     async fn job_verify(&self, caller: &Caller, id: &JobId, said: &Verification) -> Result<Timestamp> {

@@ -1,16 +1,17 @@
 //! Nobody decided in time.
 
-use certctl_db::{Due, Unit};
+use certctl_db::Unit;
 use certctl_domain::approval::{Approval, ApprovalState};
 use certctl_domain::audit::Action;
 use certctl_domain::work::FailureClass;
 use certctl_jobs::{State, lease};
+use futures::FutureExt as _;
 
 use super::{ended, event};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::issue::Failure;
-use crate::reconcile::{BATCH, Report, readable};
+use crate::reconcile::{BATCH, Report};
 use crate::world::App;
 
 const LOOP: &str = "approval_expiry";
@@ -23,16 +24,7 @@ impl App {
     pub async fn approval_expiry_pass(&self) -> Result<Report> {
         let over =
             certctl_store::approvals::expired(self.db(), self.now(), self.places().take(LOOP).as_ref(), BATCH).await?;
-        let mut report = Report::over(over.len());
-        for Due { place, row } in &over {
-            let outcome = match readable(row) {
-                Ok(approval) => self.approval_expire(approval.clone()).await,
-                Err(error) => Err(error),
-            };
-            report.count("closing request", place, outcome)?;
-        }
-        self.places().walked(LOOP, &over);
-        Ok(report)
+        self.walk(LOOP, "closing request", &over, |approval| self.approval_expire(approval.clone()).boxed()).await
     }
 
     /// Closes one; false when somebody decided meanwhile.

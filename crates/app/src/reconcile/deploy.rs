@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use certctl_db::{Due, Unit};
+use certctl_db::Unit;
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::Holder;
 use certctl_domain::target::Mapping;
 use certctl_domain::work::JobKind;
+use futures::FutureExt as _;
 
-use super::{BATCH, Report, readable};
+use super::{BATCH, Report};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::world::App;
@@ -29,16 +30,7 @@ impl App {
     pub async fn deployment_pass(&self) -> Result<Report> {
         let now = self.now();
         let due = certctl_store::mappings::due(self.db(), now, self.places().take(LOOP).as_ref(), BATCH).await?;
-        let mut report = Report::over(due.len());
-        for Due { place, row } in &due {
-            let outcome = match readable(row) {
-                Ok(mapping) => self.deployment_plan(mapping).await,
-                Err(error) => Err(error),
-            };
-            report.count("planning the deployment of", place, outcome)?;
-        }
-        self.places().walked(LOOP, &due);
-        Ok(report)
+        self.walk(LOOP, "planning the deployment of", &due, |mapping| self.deployment_plan(mapping).boxed()).await
     }
 
     async fn deployment_plan(&self, mapping: &Mapping) -> Result<bool> {

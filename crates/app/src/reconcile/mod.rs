@@ -13,8 +13,10 @@ use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 
 use certctl_db::{DbError, Due, Place};
+use futures::future::BoxFuture;
 
 use crate::error::{Error, Result};
+use crate::world::App;
 
 /// What one pass did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,6 +48,38 @@ impl Places {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(of, last.place.clone());
         }
     }
+}
+
+impl App {
+    /// Works on the rows of a page one after the other, and notes where this loop goes on.
+    pub(crate) async fn walk<'a, T: Sync>(
+        &self,
+        of: &'static str,
+        doing: &str,
+        page: &'a [Due<T>],
+        work: impl Fn(&'a T) -> BoxFuture<'a, Result<bool>> + Send,
+    ) -> Result<Report> {
+        let report = each(doing, page, work).await?;
+        self.places().walked(of, page);
+        Ok(report)
+    }
+}
+
+/// Works on rows one after the other. One that cannot be read or worked on harms no other.
+pub(crate) async fn each<'a, T: Sync>(
+    doing: &str,
+    page: &'a [Due<T>],
+    work: impl Fn(&'a T) -> BoxFuture<'a, Result<bool>> + Send,
+) -> Result<Report> {
+    let mut report = Report::over(page.len());
+    for Due { place, row } in page {
+        let outcome = match readable(row) {
+            Ok(row) => work(row).await,
+            Err(error) => Err(error),
+        };
+        report.count(doing, place, outcome)?;
+    }
+    Ok(report)
 }
 
 /// A due row, if it can be read.

@@ -3,14 +3,16 @@
 use certctl_db::{Due, Unit};
 use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::{Job, Recovery};
+use futures::FutureExt as _;
 
-use super::{BATCH, Report, readable};
+use super::{BATCH, Report, each};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::issue::Failure;
 use crate::world::App;
 
 const LOOP: &str = "recover";
+const RECOVERING: &str = "recovering job";
 
 impl App {
     /// One pass over leases that ran out.
@@ -25,22 +27,12 @@ impl App {
             u64::from(BATCH),
         )
         .await?;
-        let report = self.recover_all(&expired).await?;
-        self.places().walked(LOOP, &expired);
-        Ok(report)
+        self.walk(LOOP, RECOVERING, &expired, |job| self.recover(job).boxed()).await
     }
 
     /// Takes each of these jobs from its worker.
     pub(crate) async fn recover_all(&self, held: &[Due<Job>]) -> Result<Report> {
-        let mut report = Report::over(held.len());
-        for Due { place, row } in held {
-            let outcome = match readable(row) {
-                Ok(job) => self.recover(job).await,
-                Err(error) => Err(error),
-            };
-            report.count("recovering job", place, outcome)?;
-        }
-        Ok(report)
+        each(RECOVERING, held, |job| self.recover(job).boxed()).await
     }
 
     /// Takes a job from a worker that works on it no more.

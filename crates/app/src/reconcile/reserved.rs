@@ -10,7 +10,7 @@ use certctl_domain::audit::{Action, Event};
 use certctl_domain::certificate::Version;
 use certctl_domain::work::FailureClass;
 use certctl_pki::Certificate;
-use futures::StreamExt as _;
+use futures::{FutureExt as _, StreamExt as _};
 
 use super::{BATCH, Report, readable};
 use crate::caller::Caller;
@@ -71,16 +71,7 @@ impl App {
         let before = self.now() - ORPHANED_AFTER;
         let after = self.places().take(LOOP);
         let old = certctl_store::versions::reserved_orphans(self.db(), before, after.as_ref(), BATCH).await?;
-        let mut report = Report::over(old.len());
-        for Due { place, row } in &old {
-            let outcome = match readable(row) {
-                Ok(version) => self.unordered_end(version).await,
-                Err(error) => Err(error),
-            };
-            report.count("ending version", place, outcome)?;
-        }
-        self.places().walked(LOOP, &old);
-        Ok(report)
+        self.walk(LOOP, "ending version", &old, |version| self.unordered_end(version).boxed()).await
     }
 
     async fn unordered_end(&self, version: &Version) -> Result<bool> {

@@ -1,12 +1,13 @@
 //! Waiting has an end: jobs for which no request arrived, and tests that no agent took up.
 
-use certctl_db::{Due, Unit};
+use certctl_db::Unit;
 use certctl_domain::audit::{Action, Event};
 use certctl_domain::work::{FailureClass, JobKind};
 use certctl_jobs::lease::{self, Failure as JobFailure};
 use certctl_jobs::{Job, State};
+use futures::FutureExt as _;
 
-use super::{BATCH, Report, readable};
+use super::{BATCH, Report};
 use crate::caller::Caller;
 use crate::error::{Error, Result};
 use crate::issue::{Exhausted, Failure};
@@ -26,21 +27,12 @@ impl App {
         let after = self.places().take(CSR);
         let waiting =
             certctl_jobs::stale(self.db(), State::AwaitingCsr, None, before, after.as_ref(), u64::from(BATCH)).await?;
-        let mut report = Report::over(waiting.len());
         let message = format!(
             "no request arrived within {} s; start the agent, or send a CSR",
             self.settings().csr_timeout.as_secs()
         );
         let failure = Failure::new(FailureClass::Expired, message);
-        for Due { place, row } in &waiting {
-            let outcome = match readable(row) {
-                Ok(job) => self.csr_time_out(job, &failure).await,
-                Err(error) => Err(error),
-            };
-            report.count("ending job", place, outcome)?;
-        }
-        self.places().walked(CSR, &waiting);
-        Ok(report)
+        self.walk(CSR, "ending job", &waiting, |job| self.csr_time_out(job, &failure).boxed()).await
     }
 
     /// One pass over tests of targets that their agents did not take up.
@@ -53,16 +45,7 @@ impl App {
         let after = self.places().take(TEST);
         let waiting =
             certctl_jobs::stale(self.db(), State::Pending, kind, before, after.as_ref(), u64::from(BATCH)).await?;
-        let mut report = Report::over(waiting.len());
-        for Due { place, row } in &waiting {
-            let outcome = match readable(row) {
-                Ok(job) => self.test_time_out(job).await,
-                Err(error) => Err(error),
-            };
-            report.count("ending job", place, outcome)?;
-        }
-        self.places().walked(TEST, &waiting);
-        Ok(report)
+        self.walk(TEST, "ending job", &waiting, |job| self.test_time_out(job).boxed()).await
     }
 
     /// Ends one; false when its request came meanwhile.
