@@ -24,13 +24,21 @@ impl StatusFile {
     /// Takes the file and empties it: what it said was said by a process that is gone. `None` when a living endpoint holds
     /// it; a reader holds it for a moment only, and is waited for.
     pub(super) fn hold(path: &Path) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         let give_up = Instant::now() + READERS_GONE;
+        Self::hold_while(path, || {
+            std::thread::sleep(PAUSE);
+            Instant::now() < give_up
+        })
+    }
+
+    /// Takes the file, trying again as long as `wait`, called whenever somebody else holds it, says so.
+    pub(super) fn hold_while(path: &Path, mut wait: impl FnMut() -> bool) -> io::Result<Option<Self>> {
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
         loop {
             match file.try_lock() {
                 Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() >= give_up => return Ok(None),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+                Err(TryLockError::WouldBlock) if wait() => {}
+                Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(error)) => return Err(error),
             }
         }

@@ -36,13 +36,12 @@ fn a_reader_that_looks_at_the_same_moment_does_not_keep_an_endpoint_from_startin
     std::fs::write(&path, "").expect("written");
     let looking = std::fs::File::open(&path).expect("opened");
     looking.lock_shared().expect("locked");
-    let start = std::thread::spawn({
-        let path = path.clone();
-        move || StatusFile::hold(&path).expect("opened").is_some()
-    });
-    std::thread::sleep(Duration::from_millis(20));
-    drop(looking);
-    assert!(start.join().expect("ended"), "it waits for the reader");
+    let mut looking = Some(looking);
+    // The reader lets go while the endpoint waits for it.
+    let held = StatusFile::hold_while(&path, || looking.take().is_some()).expect("opened");
+    assert!(held.is_some() && looking.is_none(), "it waits for the reader");
+    let second = StatusFile::hold_while(&path, || false).expect("opened");
+    assert!(second.is_none(), "not for ever");
 }
 
 #[tokio::test]
