@@ -15,19 +15,6 @@ certctl_testkit::on_both_worlds!(
     unknown_references_are_named,
 );
 
-fn new(name: &str) -> NewCertificate {
-    NewCertificate {
-        name: name.to_owned(),
-        common_name: format!("{name}.example"),
-        owner_id: "t".into(),
-        team_id: "t".into(),
-        issuer_id: "iss-local".into(),
-        renewal_policy_id: "rp-test".into(),
-        certificate_profile_id: Some("prof-test".into()),
-        ..NewCertificate::default()
-    }
-}
-
 fn csr(name: &str) -> String {
     let key = PrivateKey::generate(KeyKind::EcdsaP256).expect("a key");
     let sans = [San::parse(name).expect("a name")];
@@ -36,7 +23,7 @@ fn csr(name: &str) -> String {
 
 async fn a_csr_is_answered_with_a_chain_that_verifies(world: &TestWorld) {
     let admin = world.admin();
-    let ask = NewCertificate { csr_pem: Some(csr("a.example")), ..new("a") };
+    let ask = NewCertificate { csr_pem: Some(csr("a.example")), ..TestWorld::wanted("a") };
     let created = world.app.certificate_create_and_issue(&admin, ask).await.expect("it is issued");
     let version = created.version.expect("the local CA answers at once");
     let leaf =
@@ -57,7 +44,7 @@ async fn a_csr_is_answered_with_a_chain_that_verifies(world: &TestWorld) {
 
 async fn a_refused_request_leaves_no_trace(world: &TestWorld) {
     let admin = world.admin();
-    let ask = NewCertificate { csr_pem: Some(csr("other.example")), ..new("a") };
+    let ask = NewCertificate { csr_pem: Some(csr("other.example")), ..TestWorld::wanted("a") };
     let error = world.app.certificate_create_and_issue(&admin, ask).await.expect_err("it names something else");
     let Error::Refused(refusals) = error else { panic!("{error}") };
     assert!(refusals.0.iter().all(|refusal| refusal.field == "csr_pem"), "{refusals:?}");
@@ -68,7 +55,7 @@ async fn a_refused_request_leaves_no_trace(world: &TestWorld) {
 
 async fn creating_alone_requests_nothing(world: &TestWorld) {
     let admin = world.admin();
-    let created = world.app.certificate_create(&admin, new("a")).await.expect("it is created");
+    let created = world.app.certificate_create(&admin, TestWorld::wanted("a")).await.expect("it is created");
     let why = world.app.certificate_why(&admin, &created.certificate.id).await.expect("it is explained");
     assert_eq!((why.state, why.because[0].message.as_str()), (Status::Pending, "not requested yet"));
     world.settle().await;
@@ -78,21 +65,24 @@ async fn creating_alone_requests_nothing(world: &TestWorld) {
 }
 
 async fn without_key_holder_nothing_can_be_asked_for(world: &TestWorld) {
-    let error =
-        world.app.certificate_create_and_issue(&world.admin(), new("a")).await.expect_err("nobody makes the key");
+    let error = world
+        .app
+        .certificate_create_and_issue(&world.admin(), TestWorld::wanted("a"))
+        .await
+        .expect_err("nobody makes the key");
     let Error::Refused(refusals) = error else { panic!("{error}") };
     assert_eq!(refusals.0[0].field, "csr_pem");
 }
 
 async fn a_taken_name_is_a_conflict_that_says_so(world: &TestWorld) {
     let admin = world.admin();
-    world.app.certificate_create(&admin, new("a")).await.expect("it is created");
-    let error = world.app.certificate_create(&admin, new("a")).await.expect_err("the name is taken");
+    world.app.certificate_create(&admin, TestWorld::wanted("a")).await.expect("it is created");
+    let error = world.app.certificate_create(&admin, TestWorld::wanted("a")).await.expect_err("the name is taken");
     assert!(matches!(error, Error::Conflict { code: "name_taken", .. }), "{error}");
 }
 
 async fn unknown_references_are_named(world: &TestWorld) {
-    let ask = NewCertificate { owner_id: "nobody".into(), ..new("a") };
+    let ask = NewCertificate { owner_id: "nobody".into(), ..TestWorld::wanted("a") };
     let error = world.app.certificate_create(&world.admin(), ask).await.expect_err("there is no such owner");
     let Error::Refused(refusals) = error else { panic!("{error}") };
     assert_eq!(refusals.0[0].field, "owner_id");

@@ -29,16 +29,7 @@ certctl_testkit::on_both_worlds!(
 );
 
 async fn create(world: &TestWorld, name: &str, edit: impl FnOnce(&mut NewCertificate)) -> Created {
-    let mut new = NewCertificate {
-        name: name.to_owned(),
-        common_name: format!("{name}.example"),
-        owner_id: "t".into(),
-        team_id: "t".into(),
-        issuer_id: "iss-local".into(),
-        renewal_policy_id: "rp-test".into(),
-        certificate_profile_id: Some("prof-test".into()),
-        ..NewCertificate::default()
-    };
+    let mut new = TestWorld::wanted(name);
     edit(&mut new);
     world.app.certificate_create_and_issue(&world.admin(), new).await.expect("it is created")
 }

@@ -37,16 +37,7 @@ certctl_testkit::on_both_worlds!(
 );
 
 async fn create(world: &TestWorld, edit: impl FnOnce(&mut NewCertificate)) -> Created {
-    let mut new = NewCertificate {
-        name: "a".to_owned(),
-        common_name: "a.example".to_owned(),
-        owner_id: "t".into(),
-        team_id: "t".into(),
-        issuer_id: "iss-local".into(),
-        renewal_policy_id: "rp-test".into(),
-        certificate_profile_id: Some("prof-test".into()),
-        ..NewCertificate::default()
-    };
+    let mut new = TestWorld::wanted("a");
     edit(&mut new);
     world.app.certificate_create_and_issue(&world.admin(), new).await.expect("it is created")
 }
@@ -329,15 +320,9 @@ async fn a_renewal_never_drops_the_request_it_was_given(world: &TestWorld) {
 async fn a_refusal_names_the_place_in_which_a_name_was_sent(world: &TestWorld) {
     world.profile("prof-plain", |rules| rules.names.allow_wildcards = false).await;
     let new = NewCertificate {
-        name: "a".to_owned(),
-        common_name: "a.example".to_owned(),
         sans: vec!["z.example".to_owned(), "*.a.example".to_owned()],
-        owner_id: "t".into(),
-        team_id: "t".into(),
-        issuer_id: "iss-local".into(),
-        renewal_policy_id: "rp-test".into(),
         certificate_profile_id: Some("prof-plain".into()),
-        ..NewCertificate::default()
+        ..TestWorld::wanted("a")
     };
     let refused = world.app.certificate_create(&world.admin(), new.clone()).await.expect_err("a wildcard");
     let Error::Refused(refusals) = refused else { panic!("{refused:?}") };

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use certctl_app::certificates::NewCertificate;
 use certctl_app::configuration::Catalogue;
 use certctl_app::{
     App, CaMaterial, Caller, Clock, EngineFactory, Error, Randomness, Seal, Settings, SystemRandomness, World,
@@ -154,6 +155,21 @@ impl TestWorld {
         let mut world = world(&self.db, &self.clock, &self.ids, &self.engines);
         world.catalogue.targets.extend_from_slice(further);
         App::new(world, settings("server-a"))
+    }
+
+    /// What is asked for the certificate `name` of `name.example` at the local CA, under the profile and policy of tests.
+    #[must_use]
+    pub fn wanted(name: &str) -> NewCertificate {
+        NewCertificate {
+            name: name.to_owned(),
+            common_name: format!("{name}.example"),
+            owner_id: "t".into(),
+            team_id: "t".into(),
+            issuer_id: "iss-local".into(),
+            renewal_policy_id: "rp-test".into(),
+            certificate_profile_id: Some("prof-test".into()),
+            ..NewCertificate::default()
+        }
     }
 
     /// A person with all rights.

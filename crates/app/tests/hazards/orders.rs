@@ -28,15 +28,9 @@ async fn outside(world: &TestWorld, id: &'static str) -> Arc<SlowIssuer> {
 /// The intent of an order that was placed there, and whose job was called off then.
 async fn called_off(world: &TestWorld, issuer: &str, name: &str) -> Version {
     let new = NewCertificate {
-        name: name.to_owned(),
-        common_name: format!("{name}.example"),
-        owner_id: "t".into(),
-        team_id: "t".into(),
         issuer_id: issuer.into(),
-        renewal_policy_id: "rp-test".into(),
-        certificate_profile_id: Some("prof-test".into()),
         csr_pem: Some(csr(&format!("{name}.example"))),
-        ..NewCertificate::default()
+        ..TestWorld::wanted(name)
     };
     let created = world.app.certificate_create_and_issue(&world.admin(), new).await.expect("it is created");
     let job: JobId = created.job_id.expect("a job");

@@ -138,15 +138,9 @@ async fn gated(world: &TestWorld, name: &str) -> CertificateId {
         world.profile("prof-gated", |rules| rules.requires_approval = true).await;
     }
     let new = NewCertificate {
-        name: name.to_owned(),
-        common_name: format!("{name}.example"),
-        owner_id: "t".into(),
-        team_id: "t".into(),
-        issuer_id: "iss-local".into(),
-        renewal_policy_id: "rp-test".into(),
         certificate_profile_id: Some("prof-gated".into()),
         csr_pem: Some(csr(&format!("{name}.example"))),
-        ..NewCertificate::default()
+        ..TestWorld::wanted(name)
     };
     world.app.certificate_create_and_issue(&world.admin(), new).await.expect("it is created").certificate.id
 }

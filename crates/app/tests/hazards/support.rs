@@ -22,17 +22,8 @@ pub(crate) async fn certificate(world: &TestWorld, name: &str, target: &TargetId
 
 /// The same of another issuer.
 pub(crate) async fn certificate_of(world: &TestWorld, name: &str, target: &TargetId, issuer: &str) -> CertificateId {
-    let new = NewCertificate {
-        name: name.to_owned(),
-        common_name: format!("{name}.example"),
-        owner_id: "t".into(),
-        team_id: "t".into(),
-        issuer_id: issuer.into(),
-        renewal_policy_id: "rp-test".into(),
-        certificate_profile_id: Some("prof-test".into()),
-        target_ids: vec![target.to_string()],
-        ..NewCertificate::default()
-    };
+    let new =
+        NewCertificate { issuer_id: issuer.into(), target_ids: vec![target.to_string()], ..TestWorld::wanted(name) };
     world.app.certificate_create_and_issue(&world.admin(), new).await.expect("it is created").certificate.id
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use certctl_app::Error;
 use certctl_app::agents::{Report, Task, Verification, WorkItem};
 use certctl_db::Unit;
+use certctl_domain::ids::CertificateId;
 use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
 use certctl_jobs::State;
 use certctl_testkit::agent::TestAgent;
@@ -17,6 +18,15 @@ async fn deployment(world: &TestWorld, agent: &TestAgent) -> WorkItem {
     let mut items = work(&world.app, agent).await;
     assert_eq!(items.len(), 1, "{items:?}");
     items.remove(0)
+}
+
+/// A certificate and its deployment, whatever else is due.
+async fn deployment_of(world: &TestWorld, agent: &TestAgent, name: &str) -> (CertificateId, WorkItem) {
+    let certificate = certificate(world, name, &agent.target()).await;
+    send_requests(world, agent).await;
+    let mut due = work(&world.app, agent).await;
+    due.retain(|item| item.certificate().is_some_and(|known| known.id == certificate));
+    (certificate, due.remove(0))
 }
 
 fn wanted(item: &WorkItem) -> String {
@@ -119,11 +129,7 @@ pub(crate) async fn a_handshake_beside_the_result_overwrites_nothing(world: &Tes
     let agent = TestAgent::add(world, "agt-a").await;
     let replica = world.replica("server-b").await;
     for round in 0..12 {
-        let certificate = certificate(world, &format!("c{round}"), &agent.target()).await;
-        send_requests(world, &agent).await;
-        let mut due = work(&world.app, &agent).await;
-        due.retain(|item| item.certificate().is_some_and(|known| known.id == certificate));
-        let item = due.remove(0);
+        let (certificate, item) = deployment_of(world, &agent, &format!("c{round}")).await;
         let (caller, job_id) = (agent.caller(), id(&item.job));
         let wrong = seen(&agent, &item, &"0".repeat(64), false);
         let result = Report { served_fingerprint: Some(wanted(&item)), ..Report::default() };
@@ -157,11 +163,7 @@ pub(crate) async fn a_result_beside_a_change_is_never_refused_for_it(world: &Tes
     let agent = TestAgent::add(world, "agt-a").await;
     let replica = world.replica("server-b").await;
     for round in 0..12 {
-        let certificate = certificate(world, &format!("c{round}"), &agent.target()).await;
-        send_requests(world, &agent).await;
-        let mut due = work(&world.app, &agent).await;
-        due.retain(|item| item.certificate().is_some_and(|known| known.id == certificate));
-        let item = due.remove(0);
+        let (certificate, item) = deployment_of(world, &agent, &format!("c{round}")).await;
         let (caller, job_id, epoch) = (agent.caller(), id(&item.job), Some(item.job.lease_epoch));
         let result = Report { served_fingerprint: Some(wanted(&item)), lease_epoch: epoch, ..Report::default() };
         let failure = Report { error: Some("no room".to_owned()), lease_epoch: epoch, ..Report::default() };
