@@ -1,4 +1,4 @@
-//! Due rows, read a page at a time and each by itself: a row that cannot be read harms no other, and the page behind it can be
+//! Rows that wait for a loop, read a page at a time and each by itself: a row that cannot be read harms no other, and the page behind it can be
 //! asked for.
 
 use std::fmt;
@@ -10,11 +10,11 @@ use sea_orm::{
 
 use crate::{Db, DbError};
 
-/// Where a row stands among those that are due: its time and its key.
+/// Where a row stands among those that wait: its time and its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// Since when it is due, as its column has it.
-    pub at: i64,
+    /// Since when it is due, as its column has it; nothing where rows stand in the order of their keys alone.
+    pub at: Option<i64>,
     /// Its primary key, column by column.
     pub key: Vec<String>,
 }
@@ -25,7 +25,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A row that is due.
+/// A row that is due, or whose turn it is.
 #[derive(Clone, Debug)]
 pub struct Due<T> {
     /// Where it stands.
@@ -41,14 +41,14 @@ impl<T> Due<T> {
     }
 }
 
-/// Rows of `find` in the order of `at` and then `key`, those behind `after`: at most `limit`.
+/// Rows of `find` in the order of `at`, if it is given, and then `key`, those behind `after`: at most `limit`.
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn due<E>(
     db: &Db,
     find: Select<E>,
-    at: E::Column,
+    at: impl Into<Option<E::Column>>,
     key: &[E::Column],
     after: Option<&Place>,
     limit: u64,
@@ -56,13 +56,14 @@ pub async fn due<E>(
 where
     E: EntityTrait,
 {
+    let at = at.into();
     let find = in_order(find, at, key, after, limit);
     let rows = db.read().query_all(find.as_query()).await?;
     rows.iter()
         .map(|row| {
             let text = |column: &E::Column| row.try_get::<String>("", sea_orm::IdenStatic::as_str(column));
             let place = Place {
-                at: row.try_get("", sea_orm::IdenStatic::as_str(&at))?,
+                at: at.map(|at| row.try_get("", sea_orm::IdenStatic::as_str(&at))).transpose()?,
                 key: key.iter().map(text).collect::<Result<_, _>>()?,
             };
             Ok(Due { place, row: E::Model::from_query_result(row, "").map_err(DbError::from) })
@@ -73,21 +74,25 @@ where
 /// What [`due`] asks of the database.
 pub fn in_order<E: EntityTrait>(
     find: Select<E>,
-    at: E::Column,
+    at: impl Into<Option<E::Column>>,
     key: &[E::Column],
     after: Option<&Place>,
     limit: u64,
 ) -> Select<E> {
-    let mut find = find.order_by_asc(at).limit(limit);
-    for column in key {
+    let at = at.into();
+    let mut find = find.limit(limit);
+    for column in at.iter().chain(key) {
         find = find.order_by_asc(*column);
     }
     if let Some(after) = after {
         let column = |column: &E::Column| Expr::col(sea_orm::ColumnTrait::as_column_ref(column).into_column_ref());
-        let columns = std::iter::once(column(&at)).chain(key.iter().map(column));
-        let values = std::iter::once(Expr::val(after.at)).chain(after.key.iter().map(Expr::val));
+        let columns = at.iter().chain(key).map(column);
+        let values = after.at.map(Expr::val).into_iter().chain(after.key.iter().map(Expr::val));
+        find = find.filter(Expr::tuple(columns).gt(Expr::tuple(values)));
         // Said of the time alone too: that is what an index on it can begin at.
-        find = find.filter(column(&at).gte(after.at)).filter(Expr::tuple(columns).gt(Expr::tuple(values)));
+        if let Some((at, from)) = at.zip(after.at) {
+            find = find.filter(column(&at).gte(from));
+        }
     }
     find
 }

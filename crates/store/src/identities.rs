@@ -5,7 +5,7 @@ use certctl_domain::certificate::{Holder, Identity};
 use certctl_domain::ids::{CertificateId, PolicyId, VersionId};
 use certctl_pki::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use crate::convert::{id, id_opt, micros, micros_opt, small, time_opt, unreadable};
 use crate::entities::certificate_identities::{Column, Entity, Model};
@@ -52,24 +52,21 @@ pub async fn due(db: &Db, now: Timestamp, after: Option<&Place>, limit: u16) -> 
 pub async fn of_policy(
     db: &Db,
     policy: &PolicyId,
-    after: Option<&(CertificateId, Holder)>,
+    after: Option<&Place>,
     limit: u64,
-) -> Result<Vec<Identity>, DbError> {
+) -> Result<Vec<Due<Identity>>, DbError> {
     let mut under = Query::select();
     under
         .column(certificates::Column::Id)
         .from(certificates::Entity)
         .and_where(certificates::Column::RenewalPolicyId.eq(policy.as_str()))
         .and_where(certificates::Column::ArchivedAt.is_null());
-    let mut rows = Entity::find()
+    let find = Entity::find()
         .filter(Expr::col(Column::CertificateId).in_subquery(under))
         .filter(Column::CurrentVersionId.is_not_null());
-    if let Some((certificate, holder)) = after {
-        let same = Column::CertificateId.eq(certificate.as_str()).and(Column::Holder.gt(holder.as_str()));
-        rows = rows.filter(Column::CertificateId.gt(certificate.as_str()).or(same));
-    }
-    let rows = rows.order_by_asc(Column::CertificateId).order_by_asc(Column::Holder).limit(limit);
-    rows.all(db.read()).await.map_err(DbError::from)?.into_iter().map(TryInto::try_into).collect()
+    let key = [Column::CertificateId, Column::Holder];
+    let page = certctl_db::due(db, find, None, &key, after, limit).await?;
+    Ok(page.into_iter().map(|due| due.and_then(TryInto::try_into)).collect())
 }
 
 /// The earliest time to renew of all identities.

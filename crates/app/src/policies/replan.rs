@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use certctl_db::Unit;
+use certctl_db::{Due, Unit};
 use certctl_domain::certificate::Identity;
 use certctl_domain::ids::{JobId, PolicyId};
 use certctl_domain::policy::RenewalPolicy;
@@ -46,7 +46,8 @@ impl App {
         }
     }
 
-    /// Plans the identities of the policy a job names, batch by batch; each batch also keeps the lease.
+    /// Plans the identities of the policy a job names, batch by batch; each batch also keeps the lease. One that cannot be read
+    /// keeps the plan it has, and harms no other.
     ///
     /// # Errors
     /// Unavailable, or the lease was lost; the job is found again and starts over, which changes nothing that is right.
@@ -57,10 +58,16 @@ impl App {
             loop {
                 let batch = certctl_store::identities::of_policy(self.db(), &id, after.as_ref(), BATCH).await?;
                 let Some(last) = batch.last() else { break };
-                let next = (last.certificate_id.clone(), last.holder.clone());
+                let next = last.place.clone();
                 let mut unit = Unit::new();
-                for identity in &batch {
-                    replan(&mut unit, identity, &policy);
+                for Due { place, row } in &batch {
+                    match row {
+                        Ok(identity) => replan(&mut unit, identity, &policy),
+                        Err(error) => {
+                            let error = error as &dyn std::error::Error;
+                            tracing::error!(row.id = %place, error, "planning {place} anew failed");
+                        }
+                    }
                 }
                 lease::extend(&mut unit, lease, self.lease_until());
                 self.commit(unit).await?;

@@ -49,6 +49,7 @@ certctl_testkit::on_both_worlds! {
     crate::passes::a_bad_row_stops_no_recovery as a_bad_row_stops_no_recovery,
     crate::passes::a_bad_row_stops_no_timeout as a_bad_row_stops_no_timeout,
     crate::passes::a_row_that_cannot_be_read_stops_no_pass as a_row_that_cannot_be_read_stops_no_pass,
+    crate::passes::a_row_that_cannot_be_read_keeps_its_plan_alone as a_row_that_cannot_be_read_keeps_its_plan_alone,
     crate::passes::a_job_that_cannot_be_read_stops_no_work as a_job_that_cannot_be_read_stops_no_work,
     crate::passes::a_page_of_bad_rows_starves_nobody as a_page_of_bad_rows_starves_nobody,
     crate::passes::a_bad_row_stops_no_agent_that_starts as a_bad_row_stops_no_agent_that_starts,

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use certctl_app::certificates::NewCertificate;
+use certctl_app::policies::PolicyInput;
 use certctl_app::reconcile::Report;
 use certctl_db::Backend;
-use certctl_domain::ids::CertificateId;
+use certctl_domain::ids::{CertificateId, PolicyId};
 use certctl_jobs::State;
 use certctl_testkit::agent::TestAgent;
 use certctl_testkit::world::TestWorld;
@@ -130,6 +131,24 @@ pub(crate) async fn a_row_that_cannot_be_read_stops_no_pass(world: &TestWorld) {
     damage(world, "INSERT INTO outbox (id, topic, ref, payload, created_at) VALUES ('', 'no.id', 'x', '{}', 1)").await;
     world.app.outbox_pass().await.expect("the pass goes on");
     assert_eq!(certctl_store::outbox::oldest(&world.db.db, 9).await.expect("read"), []);
+}
+
+pub(crate) async fn a_row_that_cannot_be_read_keeps_its_plan_alone(world: &TestWorld) {
+    let [bad, good] = two_served(world).await;
+    let renewed_at = async || {
+        let identities = certctl_store::identities::of_certificate(&world.db.db, &good).await.expect("read");
+        identities[0].renew_at
+    };
+    let before = renewed_at().await;
+    damage(world, &format!("UPDATE certificate_identities SET failures = -1 WHERE certificate_id = '{bad}'")).await;
+    let later = PolicyInput { renewal_window_days: Some(10), ..PolicyInput::default() };
+    let policy = PolicyId::fixed("rp-test");
+    world.app.policy_update(&world.admin(), &policy, None, later).await.expect("updated");
+    world.app.run_due().await.expect("jobs run");
+    let after = renewed_at().await;
+    assert!(after > before, "the others are planned anew: {before:?}, {after:?}");
+    let again = "replan:rp-test:2:now";
+    assert_eq!(certctl_jobs::open_with_key(&world.db.db, again).await.expect("read"), None, "the job has its end");
 }
 
 /// A certificate that waits for a second person.

@@ -10,7 +10,7 @@ use crate::entity::job;
 
 async fn what_waits_has_its_index(backend: Backend) {
     let Some(db) = TestDb::open(backend).await else { return };
-    let behind = Place { at: 5, key: vec!["job_5".to_owned()] };
+    let behind = Place { at: Some(5), key: vec!["job_5".to_owned()] };
     let asked =
         [(State::AwaitingCsr, None, "jobs_awaiting_csr_idx"), (State::Pending, Some("TestTarget"), "jobs_test_idx")];
     for (state, kind, index) in asked {
