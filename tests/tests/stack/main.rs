@@ -12,5 +12,6 @@ mod drain;
 mod enrolment;
 mod full;
 mod lost;
+mod refusals;
 mod replicas;
 mod roles;

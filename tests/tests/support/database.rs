@@ -1,6 +1,6 @@
 //! Looking into the database of a server under test, from beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use certctl_db::Backend;
@@ -61,6 +61,13 @@ impl Database {
 
     /// Everything that is stored, but for audit events and what changes by itself.
     pub(crate) async fn dump(&self) -> Dump {
+        let mut dump = self.everything().await;
+        dump.remove("audit_events").expect("a table of audit events");
+        dump
+    }
+
+    /// The same with audit events.
+    pub(crate) async fn everything(&self) -> Dump {
         let tables = match self.backend {
             Backend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
             Backend::Postgres => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
@@ -68,7 +75,7 @@ impl Database {
         let mut dump = Dump::new();
         for table in self.texts(tables).await {
             let restless = RESTLESS.iter().find(|(name, _)| *name == table).map(|(_, columns)| *columns);
-            if table == "audit_events" || restless == Some(&[]) {
+            if restless == Some(&[]) {
                 continue;
             }
             let columns = match self.backend {
@@ -91,6 +98,13 @@ impl Database {
         }
         dump
     }
+}
+
+/// The tables that differ.
+pub(crate) fn changed(before: &Dump, after: &Dump) -> Vec<String> {
+    assert!(!before.is_empty(), "a dump of nothing proves nothing");
+    let tables: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    tables.into_iter().filter(|table| before.get(*table) != after.get(*table)).cloned().collect()
 }
 
 /// Fails with the tables that differ.

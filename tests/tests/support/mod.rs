@@ -3,6 +3,7 @@
 pub(crate) mod agent;
 pub(crate) mod database;
 pub(crate) mod endpoint;
+pub(crate) mod host;
 pub(crate) mod https;
 #[expect(dead_code, reason = "other tests need more of it")]
 pub(crate) mod openssl;
