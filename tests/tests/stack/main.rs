@@ -15,3 +15,4 @@ mod lost;
 mod refusals;
 mod replicas;
 mod roles;
+mod stale;
