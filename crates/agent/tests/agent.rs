@@ -3,10 +3,17 @@
 #[expect(unreachable_pub, reason = "shared with the crash test")]
 mod support;
 
-use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{
+    collections::BTreeSet,
+    fs,
+    os::{fd::OwnedFd, unix::fs::PermissionsExt},
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use certctl_agent::Config;
 use certctl_pki::San;
+use serde_json::json;
 use support::{CERTIFICATE, Server, names};
 use tokio::{sync::oneshot, task::JoinHandle};
 
@@ -151,20 +158,143 @@ async fn a_result_is_reported_by_the_next_run_when_this_one_cannot() {
     let agent = start(&server);
     let begun = |world: &support::World| world.reports.iter().any(|(job, _)| job == "job_1_deploy");
     server.wait_until("begun", begun).await;
-    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(20);
     while !fs::read_to_string(server.path("state/journal.jsonl")).is_ok_and(|text| text.contains("\"result\"")) {
-        assert!(std::time::Instant::now() < deadline, "the result never reached the journal");
+        assert!(Instant::now() < deadline, "the result never reached the journal");
         tokio::task::yield_now().await;
     }
     agent.stop().await.expect("clean end");
     assert_eq!(server.result("job_1_deploy"), None);
 
-    server.world().results_refused = false;
+    // What is owed is not worked on again, although the server would give it out to whoever holds nothing.
     let agent = start(&server);
+    server.ask_for_test("job_2", &server.path("live/cert.pem"));
+    server.wait_until("other work is begun", |world| world.begun("job_2") > 0).await;
+    assert_eq!(server.result("job_1_deploy"), None);
+    assert_eq!(server.world().begun("job_1_deploy"), 1);
+    server.world().results_refused = false;
     server.wait_until("reported", |world| world.result("job_1_deploy").is_some()).await;
     agent.stop().await.expect("clean end");
     assert_eq!(server.result("job_1_deploy").expect("report").status, "Completed");
+    assert_eq!(server.world().begun("job_1_deploy"), 1);
     assert_eq!(server.world().registrations.len(), 1, "the identity is kept");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_job_is_begun_as_soon_as_the_server_can_say_that_it_is_ours() {
+    let server = Server::start().await;
+    server.ask_for_certificate("job_1");
+    server.world().lost.insert("status", 2);
+    let agent = start(&server);
+    // Sooner than its lease is over.
+    server.wait_until("deployed", |world| world.result("job_1_deploy").is_some()).await;
+    agent.stop().await.expect("clean end");
+    let report = server.result("job_1_deploy").expect("report");
+    assert_eq!((report.status.as_str(), report.lease_epoch), ("Completed", Some(1)), "it was given out once");
+    assert_eq!(server.world().begun("job_1_deploy"), 3, "asked until it was answered");
+    assert!(server.installed().is_some());
+}
+
+/// A pipe, and its writing end as soon as somebody reads at the other one.
+struct Pipe(PathBuf);
+
+impl Pipe {
+    fn make(path: PathBuf) -> Self {
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).expect("a pipe");
+        Self(path)
+    }
+
+    async fn read_from(&self) -> OwnedFd {
+        let flags = rustix::fs::OFlags::WRONLY | rustix::fs::OFlags::NONBLOCK;
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            if let Ok(end) = rustix::fs::open(&self.0, flags, rustix::fs::Mode::empty()) {
+                return end;
+            }
+            assert!(Instant::now() < deadline, "nobody reads {}", self.0.display());
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_that_hangs_ends_within_its_budget_and_holds_up_nothing_else() {
+    let server = Server::start().await;
+    let agent = start(&server);
+    server.wait_until("alive", |world| world.heartbeats > 0).await;
+    // As a mount that does not answer: whoever reads what is kept of this target waits for ever.
+    let dead = Pipe::make(server.path("state/targets/tgt_dead.json"));
+    server.ask_for_look("job_dead", "tgt_dead", json!({ "cert_path": server.path("live/dead.pem") }));
+    let held = dead.read_from().await;
+
+    server.ask_for_certificate("job_1");
+    server.ask_for_test("job_well", &server.path("live/cert.pem"));
+    let others = |world: &support::World| world.result("job_1_deploy").is_some() && world.result("job_well").is_some();
+    server.wait_until("other work is done", others).await;
+    assert_eq!(server.result("job_dead"), None, "the look had not hung");
+    server.wait_until("the look is given up", |world| world.result("job_dead").is_some()).await;
+    let report = server.result("job_dead").expect("report");
+    assert_eq!(report.status, "Failed");
+    assert!(report.error.as_deref().is_some_and(|error| error.contains("look at the mount")), "{report:?}");
+    assert_eq!(report.result.expect("result").error_class.as_deref(), Some("timeout"));
+    agent.stop().await.expect("it ends although the look still hangs");
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_is_looked_at_while_it_is_deployed_to() {
+    let server = Server::start().await;
+    let vars = server.vars();
+    let (reload, pipe) = (server.path("reload"), Pipe::make(server.path("reloading")));
+    fs::write(&reload, format!("#!/bin/sh\ncat {}\n", pipe.0.display())).expect("a command");
+    fs::set_permissions(&reload, fs::Permissions::from_mode(0o755)).expect("mode");
+    let policy = fs::read_to_string(server.path("policy.toml")).expect("policy");
+    fs::write(server.path("policy.toml"), format!("{policy}allowed_commands = [[{reload:?}]]\n")).expect("policy");
+    server.ask_for_certificate_and("job_1", json!({ "reload_command": [reload] }));
+    let agent = start_with(vars);
+    let reloading = pipe.read_from().await;
+
+    let config = server.world().config.clone();
+    server.ask_for_look("job_look", "tgt_1", config);
+    server.wait_until("looked at", |world| world.result("job_look").is_some()).await;
+    assert_eq!(server.result("job_1_deploy"), None, "the deployment was over");
+    drop(reloading);
+    server.wait_until("deployed", |world| world.result("job_1_deploy").is_some()).await;
+    agent.stop().await.expect("clean end");
+    let look = server.result("job_look").expect("report");
+    assert_eq!((look.status.as_str(), look.error), ("Completed", None));
+    let deployed = server.result("job_1_deploy").expect("report");
+    assert_eq!((deployed.status.as_str(), deployed.error), ("Completed", None));
+    assert!(server.installed().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_connects_for_a_target_that_is_refused() {
+    let server = Server::start().await;
+    let agent = start(&server);
+    let service = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    service.set_nonblocking(true).expect("a listener that does not wait");
+    let look = |path: &str| {
+        let endpoint = service.local_addr().expect("an address").to_string();
+        json!({ "cert_path": server.path(path), "post_deploy_verify": { "endpoint": endpoint, "timeout": "1s", "server_name": "a.example" } })
+    };
+    server.ask_for_look("job_refused", "tgt_1", look("elsewhere.pem"));
+    server.wait_until("refused", |world| world.result("job_refused").is_some()).await;
+    let refused = server.result("job_refused").expect("report");
+    let checks: Vec<_> = refused.result.expect("result").steps.into_iter().map(|step| step.name).collect();
+    assert_eq!(checks, ["path"]);
+    let nobody = service.accept().map(|_| ()).expect_err("somebody connected");
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock);
+
+    // The same look at a place that is allowed does connect.
+    server.ask_for_look("job_allowed", "tgt_1", look("live/cert.pem"));
+    server.wait_until("looked at", |world| world.result("job_allowed").is_some()).await;
+    agent.stop().await.expect("clean end");
+    let steps = server.result("job_allowed").expect("report").result.expect("result").steps;
+    let checks: Vec<_> = steps.iter().map(|step| (step.name.as_str(), step.outcome.as_str())).collect();
+    assert_eq!(checks, [("path", "ok"), ("handshake", "failed")]);
+    service.accept().expect("somebody connected");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

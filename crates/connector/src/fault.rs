@@ -1,7 +1,32 @@
 //! Failpoints: named instants at which a crash test ends the process as a power cut would.
 //!
-//! A room that promises to survive `kill -9` lists its steps in an enum and calls [`point`] with the name of each. Without
+//! A room that promises to survive `kill -9` lists its steps in an enum ([`instants!`](crate::instants)) and calls [`point`] with the name of each. Without
 //! the cargo feature `faults` the call compiles to nothing, so no shipped binary can be told to kill itself.
+
+/// Declares the enum of a room's instants from one list, so that `ALL`, at each of which a crash test kills, leaves none out.
+#[macro_export]
+macro_rules! instants {
+    ($(#[$about:meta])* pub enum $name:ident { $($(#[$instant:meta])* $variant:ident = $point:literal,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name {
+            $($(#[$instant])* $variant,)+
+        }
+
+        impl $name {
+            /// Every one, in order.
+            pub const ALL: [Self; [$($point),+].len()] = [$(Self::$variant),+];
+
+            /// Name of the failpoint ([`certctl_connector::fault::point`]).
+            #[must_use]
+            pub fn point(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $point,)+
+                }
+            }
+        }
+    };
+}
 
 /// Marks the instant `name`. With the feature `faults` and `CERTCTL_FAULT=<name>` the process kills itself here with
 /// SIGKILL; `CERTCTL_FAULT=<name>@3` does so the third time the point is passed. Several names are separated by commas.

@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{HeaderMap, StatusCode, Uri};
 
 use crate::doc::Doc;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemDetail};
 use crate::route::RouteInfo;
 use crate::site::Site;
 
@@ -88,8 +88,11 @@ impl Call {
         }
         let most = most.min(self.site.config().body_max);
         let too_large = || {
-            let message = format!("the body is longer than {most} bytes");
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", message)
+            let message = format!("is longer than the {most} bytes that are read here; send less at a time");
+            let mut problem =
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", format!("the body {message}"));
+            problem.details = vec![ProblemDetail { field: "body".to_owned(), message }];
+            problem
         };
         let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > most) {

@@ -60,11 +60,11 @@ async fn killed_at_every_step(backend: Backend) {
 async fn killed_at(backend: Backend, step: Step) {
     let Some(setup) = Setup::of(PathBuf::from(PROGRAM), backend).await else { return };
     let mut server = Box::pin(setup.start()).await;
-    let fault = format!("{}@{NTH}", step.as_str());
+    let fault = format!("{}@{NTH}", step.point());
     server.restart(&[("CERTCTL_FAULT", &fault)]).await;
 
     let received: Vec<Value> = join_all((0..CLIENTS).map(|client| ask(&server, step, client))).await.concat();
-    let killed = server.process().end(step.as_str(), Duration::from_secs(60)).await;
+    let killed = server.process().end(step.point(), Duration::from_secs(60)).await;
     assert_eq!(killed.signal(), Some(9), "the server did not pass {step:?}: {killed}");
 
     server.restart(&[]).await;
@@ -98,7 +98,7 @@ async fn killed_with_an_order(backend: Backend, step: Step, placed: u32) {
     let Some(setup) = Setup::of(PathBuf::from(PROGRAM), backend).await else { return };
     let mut server = Box::pin(setup.start()).await;
     let orders = server.outside(POLLS).await;
-    server.restart(&[("CERTCTL_FAULT", step.as_str())]).await;
+    server.restart(&[("CERTCTL_FAULT", step.point())]).await;
 
     let mut body = certificate_with_csr("slow.example");
     body["issuer_id"] = OUTSIDE.into();
@@ -106,7 +106,7 @@ async fn killed_with_an_order(backend: Backend, step: Step, placed: u32) {
     let path = "/api/v1/certificates?issue=true";
     // Whether it is answered before the process dies is of no interest.
     let _ = server.https.try_send(As::Key(&server.admin), "POST", path, &[], Some(body)).await;
-    let killed = server.process().end(step.as_str(), Duration::from_secs(60)).await;
+    let killed = server.process().end(step.point(), Duration::from_secs(60)).await;
     assert_eq!(killed.signal(), Some(9), "the server did not pass {step:?}: {killed}");
     let received = Kept::read(&orders);
     assert_eq!(received.len(), 1, "{step:?}: the issuer has the order when the server dies");

@@ -2,7 +2,6 @@
 
 use std::net::TcpStream as Door;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use certctl_db::Backend;
@@ -11,13 +10,10 @@ use certctl_testkit::wait;
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::process::Signal;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
 use crate::support::agent::TestAgent;
-use crate::support::https::{As, tls};
+use crate::support::https::As;
+use crate::support::line::Line;
 use crate::support::server::{OUTSIDE, Setup, TestServer, certificate_with_csr};
 
 /// The server with an issuer outside.
@@ -112,36 +108,24 @@ impl Hold {
 
 /// A request whose body comes later.
 struct Upload {
-    stream: TlsStream<TcpStream>,
+    line: Line,
     body: String,
 }
 
 impl Upload {
     /// Returns when the server has read the head and asks for the body.
     async fn begin(server: &TestServer) -> Self {
-        let tls = TlsConnector::from(Arc::new(tls(&server.setup.ca().expect("an anchor"), None)));
-        let tcp = TcpStream::connect(server.setup.address()).await.expect("a connection");
-        let name = rustls_pki_types::ServerName::try_from("127.0.0.1").expect("a name");
-        let mut stream = tls.connect(name, tcp).await.expect("a handshake");
+        let mut line = Line::open(server).await;
         let body = json!({ "id": "late", "name": "late" }).to_string();
-        let head = format!(
-            "POST /api/v1/teams HTTP/1.1\r\nhost: 127.0.0.1\r\nauthorization: Bearer {}\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\nexpect: 100-continue\r\n\r\n",
-            server.admin,
-            body.len()
-        );
-        stream.write_all(head.as_bytes()).await.expect("a head is sent");
-        let mut go_on = [0; 25];
-        stream.read_exact(&mut go_on).await.expect("an answer to the head");
-        assert_eq!(&go_on, b"HTTP/1.1 100 Continue\r\n\r\n");
-        Self { stream, body }
+        let more = format!("content-length: {}\r\nexpect: 100-continue\r\n", body.len());
+        line.head(server, "POST /api/v1/teams", &more).await;
+        assert_eq!(line.hear().await, "HTTP/1.1 100 Continue\r\n\r\n");
+        Self { line, body }
     }
 
     /// Sends the body; the answer as it came.
     async fn finish(&mut self) -> String {
-        self.stream.write_all(self.body.as_bytes()).await.expect("a body is sent");
-        let mut answer = vec![0; 4096];
-        let length = self.stream.read(&mut answer).await.expect("an answer");
-        String::from_utf8_lossy(&answer[..length]).into_owned()
+        self.line.say(self.body.as_bytes()).await;
+        self.line.hear().await
     }
 }

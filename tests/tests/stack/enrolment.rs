@@ -22,6 +22,11 @@ mod sqlite {
     }
 
     #[tokio::test]
+    async fn a_token_admits_as_many_as_it_says_and_nobody_else() {
+        super::a_token_admits_as_many_as_it_says_and_nobody_else(Backend::Sqlite).await;
+    }
+
+    #[tokio::test]
     async fn enrolling_again_ends_the_old_credentials() {
         super::enrolling_again_ends_the_old_credentials(Backend::Sqlite).await;
     }
@@ -38,6 +43,11 @@ mod postgres {
     #[tokio::test]
     async fn a_token_that_is_used_up_or_wrong_admits_nobody() {
         super::a_token_that_is_used_up_or_wrong_admits_nobody(Backend::Postgres).await;
+    }
+
+    #[tokio::test]
+    async fn a_token_admits_as_many_as_it_says_and_nobody_else() {
+        super::a_token_admits_as_many_as_it_says_and_nobody_else(Backend::Postgres).await;
     }
 
     #[tokio::test]
@@ -71,16 +81,20 @@ async fn a_token_that_is_used_up_or_wrong_admits_nobody(backend: Backend) {
     let Some(server) = TestServer::start(backend).await else { return };
     let used = token(&server, &json!({})).await;
     register(&server, &used, "a", &key()).await.ok("first");
-    let narrow = token(&server, &json!({ "name_pattern": "web-*" })).await;
     let revoked = server.made("agents/enrollment-tokens", &json!({})).await;
     let id = revoked["id"].as_str().expect("an id");
     server.admin("DELETE", &format!("agents/enrollment-tokens/{id}"), None).await.ok("revoked");
     let revoked = revoked["token"].as_str().expect("a token").to_owned();
 
+    let expired = token(&server, &json!({})).await;
+    let newest = "(SELECT max(created_at) FROM enrollment_tokens)";
+    let expire = format!("UPDATE enrollment_tokens SET expires_at = created_at + 1 WHERE created_at = {newest}");
+    server.database.execute(&expire).await;
+
     let before = server.database.dump().await;
     for (what, token) in [
         ("a used token with another key", used.as_str()),
-        ("a token for other names", &narrow),
+        ("an expired token", &expired),
         ("a revoked token", &revoked),
         ("an unknown token", "no-such-token"),
         ("no token", ""),
@@ -88,6 +102,7 @@ async fn a_token_that_is_used_up_or_wrong_admits_nobody(backend: Backend) {
         let answer = register(&server, token, "b", &key()).await;
         assert_eq!(answer.status, 401, "{what}: {answer:?}");
         assert_eq!(answer.code(), "invalid_or_missing_bootstrap_token", "{what}");
+        assert!(answer.message().contains("certctl agent enroll-token create"), "{what}: {answer:?}");
         assert_unchanged(what, &before, &server.database.dump().await);
     }
     let taken = token(&server, &json!({})).await;
@@ -95,6 +110,27 @@ async fn a_token_that_is_used_up_or_wrong_admits_nobody(backend: Backend) {
     let answer = register(&server, &taken, "a", &key()).await;
     assert_eq!((answer.status, answer.code().as_str()), (409, "name_taken"));
     assert_unchanged("a name that is taken", &before, &server.database.dump().await);
+}
+
+async fn a_token_admits_as_many_as_it_says_and_nobody_else(backend: Backend) {
+    let Some(server) = TestServer::start(backend).await else { return };
+    let of_two = token(&server, &json!({ "max_uses": 2, "name_pattern": "two-*" })).await;
+    for name in ["two-1", "two-2"] {
+        register(&server, &of_two, name, &key()).await.ok("within its uses");
+    }
+    let before = server.database.dump().await;
+    for (what, name) in [("a token whose uses are used up", "two-3"), ("the same and another name", "three")] {
+        let answer = register(&server, &of_two, name, &key()).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_or_missing_bootstrap_token"), "{what}");
+        assert_unchanged(what, &before, &server.database.dump().await);
+    }
+    let narrow = token(&server, &json!({ "name_pattern": "web-*" })).await;
+    let before = server.database.dump().await;
+    let answer = register(&server, &narrow, "db-1", &key()).await;
+    assert_eq!((answer.status, answer.code().as_str()), (401, "invalid_or_missing_bootstrap_token"));
+    assert_unchanged("a name that the pattern does not admit", &before, &server.database.dump().await);
+    // What it refused has not used it up.
+    register(&server, &narrow, "web-1", &key()).await.ok("a name that the pattern admits");
 }
 
 async fn enrolling_again_ends_the_old_credentials(backend: Backend) {

@@ -12,5 +12,7 @@ mod drain;
 mod enrolment;
 mod full;
 mod lost;
+mod refusals;
 mod replicas;
 mod roles;
+mod stale;

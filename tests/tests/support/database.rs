@@ -1,7 +1,7 @@
 //! Looking into the database of a server under test, from beside it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use certctl_db::Backend;
 use certctl_db::sea_orm::{ConnectionTrait, Database as Connect, DatabaseConnection, DbBackend, Statement};
@@ -10,6 +10,8 @@ use certctl_db::sea_orm::{ConnectionTrait, Database as Connect, DatabaseConnecti
 pub(crate) struct Database {
     connection: DatabaseConnection,
     backend: Backend,
+    /// Of SQLite.
+    file: Option<PathBuf>,
 }
 
 /// All rows of all tables, as text.
@@ -27,11 +29,13 @@ const RESTLESS: &[(&str, &[&str])] = &[
 impl Database {
     pub(crate) async fn sqlite(file: &Path) -> Self {
         let connection = Connect::connect(format!("sqlite://{}?mode=ro", file.display())).await;
-        Self { connection: connection.expect("the file opens"), backend: Backend::Sqlite }
+        let file = Some(file.to_owned());
+        Self { connection: connection.expect("the file opens"), backend: Backend::Sqlite, file }
     }
 
     pub(crate) async fn postgres(url: &str) -> Self {
-        Self { connection: Connect::connect(url).await.expect("PostgreSQL answers"), backend: Backend::Postgres }
+        let connection = Connect::connect(url).await.expect("PostgreSQL answers");
+        Self { connection, backend: Backend::Postgres, file: None }
     }
 
     /// The first column of every row, as text.
@@ -43,6 +47,19 @@ impl Database {
         let rows = self.connection.query_all_raw(Statement::from_string(dialect, sql)).await;
         let rows = rows.unwrap_or_else(|error| panic!("{sql}: {error}"));
         rows.iter().map(|row| row.try_get_by_index::<Option<String>>(0).expect("a text").unwrap_or_default()).collect()
+    }
+
+    /// Changes rows as nobody can through the server, such as to let time pass.
+    pub(crate) async fn execute(&self, sql: &str) {
+        let changed = match &self.file {
+            None => self.connection.execute_unprepared(sql).await,
+            Some(file) => {
+                let writer = Connect::connect(format!("sqlite://{}?mode=rw", file.display())).await.expect("it opens");
+                writer.execute_unprepared("PRAGMA busy_timeout = 30000").await.expect("a patient writer");
+                writer.execute_unprepared(sql).await
+            }
+        };
+        changed.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
 
     /// How many rows.
@@ -61,6 +78,13 @@ impl Database {
 
     /// Everything that is stored, but for audit events and what changes by itself.
     pub(crate) async fn dump(&self) -> Dump {
+        let mut dump = self.everything().await;
+        dump.remove("audit_events").expect("a table of audit events");
+        dump
+    }
+
+    /// The same with audit events.
+    pub(crate) async fn everything(&self) -> Dump {
         let tables = match self.backend {
             Backend::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
             Backend::Postgres => "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public'",
@@ -68,7 +92,7 @@ impl Database {
         let mut dump = Dump::new();
         for table in self.texts(tables).await {
             let restless = RESTLESS.iter().find(|(name, _)| *name == table).map(|(_, columns)| *columns);
-            if table == "audit_events" || restless == Some(&[]) {
+            if restless == Some(&[]) {
                 continue;
             }
             let columns = match self.backend {
@@ -91,6 +115,13 @@ impl Database {
         }
         dump
     }
+}
+
+/// The tables that differ.
+pub(crate) fn changed(before: &Dump, after: &Dump) -> Vec<String> {
+    assert!(!before.is_empty(), "a dump of nothing proves nothing");
+    let tables: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    tables.into_iter().filter(|table| before.get(*table) != after.get(*table)).cloned().collect()
 }
 
 /// Fails with the tables that differ.

@@ -16,6 +16,8 @@ use super::database::Database;
 use super::https::{As, Https};
 use super::process::{Process, shipped};
 
+/// Longest wait for what takes a moment.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 const READY: Duration = Duration::from_secs(60);
 /// Both databases have it, so that a test may come in the same way.
 const BOOTSTRAP_TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -259,6 +261,11 @@ impl TestServer {
     /// A client with connections of its own.
     pub(crate) fn another(&self) -> Https {
         self.setup.https().expect("a server that is ready has a certificate")
+    }
+
+    /// What it wrote.
+    pub(crate) fn log(&self) -> String {
+        self.process.log() + &self.process.output()
     }
 
     /// The running process.

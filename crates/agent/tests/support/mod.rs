@@ -190,9 +190,15 @@ impl Server {
 
     /// Puts a certificate that waits for a request, to be deployed by a second job.
     pub fn ask_for_certificate(&self, job: &str) {
-        let config = json!({
+        self.ask_for_certificate_and(job, json!({}));
+    }
+
+    /// The same for a target with some more settings.
+    pub fn ask_for_certificate_and(&self, job: &str, more: Value) {
+        let mut config = json!({
             "cert_path": self.path("live/cert.pem"), "key_path": self.path("live/key.pem")
         });
+        config.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
         let mut world = self.world();
         world.config = config;
         let item = world.item(job, JobType::Renewal, JobStatus::AwaitingCsr);
@@ -208,13 +214,18 @@ impl Server {
 
     /// Puts a look at a target whose certificate lies at `cert_path`.
     pub fn ask_for_test(&self, job: &str, cert_path: &Path) {
+        self.ask_for_look(job, "tgt_1", json!({ "cert_path": cert_path }));
+    }
+
+    /// Puts a look at a target.
+    pub fn ask_for_look(&self, job: &str, target: &str, config: Value) {
         let mut world = self.world();
         let item = world.item(job, JobType::TestTarget, JobStatus::Running);
         world.open.push_back(WorkItem {
             certificate_id: String::new(),
-            target_id: Some("tgt_1".to_owned()),
+            target_id: Some(target.to_owned()),
             target_type: Some("File".to_owned()),
-            target_config: Some(json!({ "cert_path": cert_path })),
+            target_config: Some(config),
             ..item
         });
         drop(world);
@@ -282,6 +293,11 @@ impl World {
     pub fn result(&self, job: &str) -> Option<JobStatusReport> {
         let mut reports = self.reports.iter().rev();
         reports.find(|(id, report)| id == job && report.status != "Running").map(|(_, report)| report.clone())
+    }
+
+    /// How often a job was begun.
+    pub fn begun(&self, job: &str) -> usize {
+        self.reports.iter().filter(|(id, report)| id == job && report.status == "Running").count()
     }
 
     fn item(&self, job: &str, kind: JobType, status: JobStatus) -> WorkItem {
