@@ -1,5 +1,5 @@
-//! Rows that wait for a loop, read a page at a time and each by itself: a row that cannot be read harms no other, and the page behind it can be
-//! asked for.
+//! Rows that wait for a loop, read a page at a time and each by itself: a row that cannot be read harms no other, and the page
+//! behind it can be asked for.
 
 use std::fmt;
 
