@@ -1,8 +1,8 @@
 //! Failpoints: named instants at which a crash test ends the process as a power cut would.
 //!
 //! A room that promises to survive `kill -9` lists its steps in an enum ([`instants!`](crate::instants)) and calls [`point`]
-//! with the name of each. Without
-//! the cargo feature `faults` the call compiles to nothing, so no shipped binary can be told to kill itself.
+//! with the name of each. Without the cargo feature `faults` the call compiles to nothing, so no shipped binary can be told to
+//! kill itself.
 
 /// Declares the enum of a room's instants from one list, so that `ALL`, at each of which a crash test kills, leaves none out.
 #[macro_export]
