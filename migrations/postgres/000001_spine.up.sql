@@ -116,6 +116,14 @@ CREATE INDEX certificates_created_idx ON certificates (created_at, id);
 CREATE INDEX certificates_updated_idx ON certificates (updated_at, id);
 -- A certificate that was never issued sorts as if it ended in the year 9999.
 CREATE INDEX certificates_not_after_idx ON certificates (coalesce(not_after, 253402300800000000), id);
+-- Three times the moment at which a certificate turns from active to expiring: the later of 30 days and a third of its life before the end.
+CREATE INDEX certificates_turn_idx ON certificates ((
+  CASE WHEN not_after - coalesce(not_before, created_at) > 7776000000000
+  THEN 3 * not_after - 7776000000000
+  ELSE 2 * not_after + coalesce(not_before, created_at) END
+));
+CREATE INDEX certificates_archived_idx ON certificates (id) WHERE archived_at IS NOT NULL;
+CREATE INDEX certificates_revoked_idx ON certificates (id) WHERE revoked_at IS NOT NULL;
 CREATE INDEX certificates_common_name_idx ON certificates (common_name, id);
 CREATE INDEX certificates_environment_idx ON certificates (environment, id);
 CREATE INDEX certificates_environment_created_idx ON certificates (environment, created_at, id);
@@ -301,6 +309,7 @@ CREATE INDEX jobs_lease_idx ON jobs (lease_until) WHERE completed_at IS NULL AND
 CREATE INDEX jobs_awaiting_csr_idx ON jobs (state_changed_at, id) WHERE completed_at IS NULL AND state = 'awaiting_csr';
 CREATE INDEX jobs_test_idx ON jobs (state_changed_at, id) WHERE completed_at IS NULL AND state = 'pending' AND kind = 'TestTarget';
 CREATE INDEX jobs_open_certificate_idx ON jobs (certificate_id, kind) WHERE completed_at IS NULL;
+CREATE INDEX jobs_failed_idx ON jobs (certificate_id) WHERE state IN ('failed', 'expired');
 CREATE INDEX jobs_certificate_idx ON jobs (certificate_id, created_at);
 CREATE INDEX jobs_created_idx ON jobs (created_at, id);
 -- One row per lease that has ended; the one that runs is told by its job.

@@ -254,9 +254,10 @@ const SQLITE_READER_CACHE_KIB: u32 = 2 << 10;
 const SQLITE_CHECKPOINT_PAGES: u32 = 4000;
 const SQLITE_WRITER_STATEMENTS: usize = 512;
 const POSTGRES_COMMITTER_STATEMENTS: usize = 512;
-/// The server ends the transaction of a process that was stopped in the midst of it, so that its locks are not for ever.
-const POSTGRES_SESSION: &str =
-    "SET statement_timeout = '30s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '30s'";
+/// The server ends the transaction of a process that was stopped in the midst of it, so that its locks are not for ever. Compiling
+/// a query that stops after a page takes longer than all of its rows.
+const POSTGRES_SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+     SET idle_in_transaction_session_timeout = '30s'; SET jit = off";
 /// A committer finds rows by their keys only. Without statistics, as on a young table, the planner would read whole tables instead
 /// and keep that plan while the table grows.
 const POSTGRES_COMMITTER_SESSION: &str = "SET statement_timeout = '30s'; SET lock_timeout = '10s'; \

@@ -59,17 +59,17 @@ fn filters() -> Vec<(&'static str, Filter)> {
         change(&mut filter);
         filter
     };
-    vec![
+    let mut filters = vec![
         ("environment", by(|filter| filter.environment = Some("staging".to_owned()))),
         ("team", by(|filter| filter.team_id = Some("team_1".to_owned()))),
         ("owner", by(|filter| filter.owner_id = Some("own_1".to_owned()))),
         ("issuer", by(|filter| filter.issuer_id = Some("iss-local".to_owned()))),
         ("expires before", by(|filter| filter.expires_before = Some(foundation::day(1)))),
         ("search", by(|filter| filter.search = Some("cert_00000000000000000000777".to_owned()))),
-        ("active", by(|filter| filter.status = Some(Status::Active))),
-        ("expired", by(|filter| filter.status = Some(Status::Expired))),
-        ("failed", by(|filter| filter.status = Some(Status::Failed))),
-    ]
+    ];
+    let of = |status: Status| (status.as_str(), Filter { status: Some(status), ..Filter::default() });
+    filters.extend(Status::ALL.map(of));
+    filters
 }
 
 /// First page, then the page that follows it.
@@ -98,7 +98,7 @@ async fn fill(db: &Db, rows: u64) -> Result<(), DbError> {
             "printf('%026d', i)",
         ),
         Backend::Postgres => {
-            (format!("WITH n AS (SELECT i FROM generate_series(1, {rows}) AS i)"), "lpad(i::text, 26, '0')")
+            (format!("WITH n AS (SELECT i FROM generate_series(1::bigint, {rows}) AS i)"), "lpad(i::text, 26, '0')")
         }
     };
     let (now, day) = (foundation::now().unix_micros(), 86_400_000_000_i64);

@@ -11,9 +11,11 @@ use crate::convert::{id, id_opt, json, map_json, micros, micros_opt, sans, sans_
 use crate::entities::certificate_identities;
 use crate::entities::certificates::{Column, Entity, Model};
 
-pub use page::{After, COUNT_LIMIT, Facts, Filter, Page, Sort, Total, page, sort_value, statuses, total, work_of};
+pub use page::{After, COUNT_LIMIT, Facts, Filter, Page, Sort, Total, page, sort_value, total, work_of};
+pub use status::statuses;
 
 mod page;
+mod status;
 
 const TABLE: &str = "certificates";
 const ENTITY: &str = "certificate";

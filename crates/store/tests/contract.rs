@@ -45,6 +45,7 @@ store_contract! {
         counters_follow_creation_moves_and_archiving
         pages_in_every_order_show_every_certificate_once
         status_in_sql_is_status_in_rust
+        many_of_a_status_are_listed_as_few_are
         other_totals_stop_at_their_limit_or_count_exactly;
     auth:
         keys_live_until_they_expire_or_are_revoked

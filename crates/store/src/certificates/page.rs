@@ -11,6 +11,7 @@ use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
+use super::status;
 use crate::convert::{id, micros, time_opt};
 use crate::entities::certificates::{Column, Entity};
 use crate::entities::{certificate_identities, target_mappings, targets};
@@ -99,17 +100,24 @@ pub struct Total {
 
 /// Counting stops here where no counter answers (rulings §8).
 pub const COUNT_LIMIT: u64 = 10_000;
+/// The counter of all certificates.
+pub(super) const ALL: &str = "certificates";
 /// Year 9999: where a missing end sorts.
-const NEVER: i64 = 253_402_300_800_000_000;
+pub(super) const NEVER: i64 = 253_402_300_800_000_000;
 
 /// One page, and one row more if there is one.
 ///
 /// # Errors
 /// [`DbError`] when the database does not answer.
 pub async fn page(db: &Db, filter: &Filter, page: &Page, now: Timestamp) -> Result<Vec<Certificate>, DbError> {
+    let Some(key) = sort_key(page.sort) else { return status::page(db, filter, page, now).await };
     let order = if page.descending { Order::Desc } else { Order::Asc };
-    let key = sort_key(page.sort, now);
     let mut find = Entity::find().filter(condition(filter, now));
+    if let Some(status) = filter.status
+        && status::are_few(db, status, now).await?
+    {
+        status::among_few(QuerySelect::query(&mut find), status, now);
+    }
     if let Some((value, id)) = &page.after {
         find = find.filter(past(&key, value.as_ref(), id, page.descending));
     }
@@ -134,7 +142,7 @@ pub fn sort_value(sort: Sort, certificate: &Certificate, status: Status) -> Afte
         Sort::Name => After::Text(certificate.name.clone()),
         Sort::CommonName => After::Text(certificate.common_name.clone()),
         Sort::Environment => After::Text(certificate.environment.clone()),
-        Sort::Status => After::Number(Status::ALL.iter().position(|known| *known == status).unwrap_or(0) as i64),
+        Sort::Status => After::Number(status::place(status)),
     }
 }
 
@@ -148,40 +156,13 @@ pub async fn total(db: &Db, filter: &Filter, exact: bool, now: Timestamp) -> Res
         let count = certctl_db::counter(db, &name).await?;
         return Ok(Total { count: u64::try_from(count).unwrap_or(0), at_least: false });
     }
-    let find = Entity::find().filter(condition(filter, now));
+    let near = filter.status.map(|status| status::near(status, now));
+    let find = Entity::find().filter(condition(filter, now)).filter(Condition::all().add_option(near));
     if exact {
         return Ok(Total { count: find.count(db.read()).await.map_err(DbError::from)?, at_least: false });
     }
     let rows = find.limit(COUNT_LIMIT + 1).count(db.read()).await.map_err(DbError::from)?;
     Ok(Total { count: Ord::min(rows, COUNT_LIMIT), at_least: rows > COUNT_LIMIT })
-}
-
-/// How many certificates have each status, archived ones included.
-///
-/// # Errors
-/// [`DbError`] when the database does not answer.
-pub async fn statuses(db: &Db, now: Timestamp) -> Result<HashMap<Status, u64>, DbError> {
-    #[derive(FromQueryResult)]
-    struct Group {
-        rank: i64,
-        count: i64,
-    }
-    let rows: Vec<Group> = Entity::find()
-        .select_only()
-        .expr_as(rank(now), "rank")
-        .expr_as(Expr::col((Entity, Column::Id)).count(), "count")
-        .group_by(rank(now))
-        .into_model()
-        .all(db.read())
-        .await
-        .map_err(DbError::from)?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|group| {
-            let status = usize::try_from(group.rank).ok().and_then(|rank| Status::ALL.get(rank).copied())?;
-            Some((status, u64::try_from(group.count).unwrap_or(0)))
-        })
-        .collect())
 }
 
 /// What a row of a list shows besides the certificate itself.
@@ -258,54 +239,31 @@ async fn work_rows(db: &Db, ids: &[&str], now: Timestamp) -> Result<Vec<Work>, D
         .expr_as(Expr::cust(format!("{open})")), "open")
         .expr_as(Expr::cust(format!("{open} AND j.state = 'awaiting_approval')")), "approval")
         .expr_as(Expr::cust(format!("{open} AND j.state = 'awaiting_csr' AND j.agent_id IS NULL)")), "external_csr")
-        .expr_as(Expr::cust(LAST_STATE), "last")
-        .expr_as(Expr::cust(format!("(SELECT COUNT(*) FROM certificate_versions v WHERE {})", valid(now))), "valid")
+        .expr_as(Expr::cust(status::LAST_STATE), "last")
+        .expr_as(
+            Expr::cust(format!("(SELECT COUNT(*) FROM certificate_versions v WHERE {})", status::valid(now))),
+            "valid",
+        )
         .filter(Column::Id.is_in(ids.iter().copied()));
     find.into_model().all(db.read()).await.map_err(DbError::from)
 }
 
-const LAST_STATE: &str = "(SELECT j.state FROM jobs j WHERE j.certificate_id = certificates.id \
-    AND j.kind IN ('Issuance', 'Renewal') AND j.completed_at IS NOT NULL ORDER BY j.created_at DESC, j.id DESC LIMIT 1)";
-
-fn valid(now: Timestamp) -> String {
-    format!(
-        "v.certificate_id = certificates.id AND v.state = 'issued' AND v.revoked_at IS NULL AND v.not_after > {}",
-        micros(now)
-    )
-}
-
-/// The place of a certificate's status in [`Status::ALL`]; the same decisions as [`Certificate::status`]. Only numbers of
-/// ours are written into the text.
-fn rank(now: Timestamp) -> SimpleExpr {
-    let at = micros(now);
-    let open = "EXISTS (SELECT 1 FROM jobs j WHERE j.certificate_id = certificates.id \
-        AND j.kind IN ('Issuance', 'Renewal') AND j.completed_at IS NULL)";
-    let month = i64::try_from(certctl_domain::certificate::EXPIRING_MAX.as_micros()).unwrap_or(i64::MAX);
-    Expr::cust(format!(
-        "CAST(CASE WHEN certificates.archived_at IS NOT NULL THEN 0 \
-         WHEN certificates.revoked_at IS NOT NULL AND NOT EXISTS (SELECT 1 FROM certificate_versions v WHERE {valid}) THEN 1 \
-         WHEN certificates.not_after <= {at} THEN 2 \
-         WHEN certificates.not_after IS NOT NULL AND {open} THEN 3 \
-         WHEN certificates.not_after IS NULL AND NOT {open} AND {LAST_STATE} IN ('failed', 'expired') THEN 4 \
-         WHEN certificates.not_after IS NULL THEN 5 \
-         WHEN certificates.not_after - {at} < {month} \
-           AND (certificates.not_after - {at}) * 3 < certificates.not_after - COALESCE(certificates.not_before, certificates.created_at) THEN 6 \
-         ELSE 7 END AS BIGINT)",
-        valid = valid(now)
-    ))
-}
-
-fn sort_key(sort: Sort, now: Timestamp) -> SimpleExpr {
+/// What a list is ordered by; `None` where no expression is: statuses are listed one after the other.
+fn sort_key(sort: Sort) -> Option<SimpleExpr> {
     let column = |column: Column| Expr::col((Entity, column));
-    match sort {
+    Some(match sort {
         Sort::CreatedAt => column(Column::CreatedAt),
         Sort::UpdatedAt => column(Column::UpdatedAt),
-        Sort::NotAfter => Expr::cust(format!("COALESCE(certificates.not_after, {NEVER})")),
+        Sort::NotAfter => end(),
         Sort::Name => column(Column::Name),
         Sort::CommonName => column(Column::CommonName),
         Sort::Environment => column(Column::Environment),
-        Sort::Status => rank(now),
-    }
+        Sort::Status => return None,
+    })
+}
+
+fn end() -> SimpleExpr {
+    Expr::cust(format!("COALESCE(certificates.not_after, {NEVER})"))
 }
 
 fn past(key: &SimpleExpr, value: Option<&After>, id: &CertificateId, descending: bool) -> Condition {
@@ -323,7 +281,7 @@ fn past(key: &SimpleExpr, value: Option<&After>, id: &CertificateId, descending:
     Condition::any().add(beyond).add(Condition::all().add(key.clone().eq(value)).add(tie))
 }
 
-fn condition(filter: &Filter, now: Timestamp) -> Condition {
+pub(super) fn condition(filter: &Filter, now: Timestamp) -> Condition {
     let mut all = Condition::all();
     let equal = [
         (Column::Environment, &filter.environment),
@@ -340,18 +298,17 @@ fn condition(filter: &Filter, now: Timestamp) -> Condition {
     // Archived certificates are shown only to those who ask for them, or who filter by nothing that excludes them.
     match filter.status {
         Some(status) => {
-            let place = Status::ALL.iter().position(|known| *known == status).unwrap_or(0) as i64;
-            all = all.add(rank(now).eq(place));
+            all = all.add(status::rank(now).eq(status::place(status)));
         }
-        None if counted(filter) => all = all.add(Column::ArchivedAt.is_null()),
+        None if hides_archived(filter) => all = all.add(Column::ArchivedAt.is_null()),
         None => {}
     }
     if let Some(at) = filter.expires_before {
-        all = all.add(sort_key(Sort::NotAfter, now).lt(micros(at)));
+        all = all.add(end().lt(micros(at)));
     }
     if let Some(at) = filter.expires_after {
         // Those that were never issued end at no time.
-        all = all.add(Column::NotAfter.is_not_null()).add(sort_key(Sort::NotAfter, now).gt(micros(at)));
+        all = all.add(Column::NotAfter.is_not_null()).add(end().gt(micros(at)));
     }
     if let Some(at) = filter.created_after {
         all = all.add(Column::CreatedAt.gt(micros(at)));
@@ -383,7 +340,7 @@ fn condition(filter: &Filter, now: Timestamp) -> Condition {
 }
 
 /// Whether exactly one of the filters that have counters is given, and nothing else.
-fn counted(filter: &Filter) -> bool {
+pub(super) fn hides_archived(filter: &Filter) -> bool {
     given(filter) == 1 && others(filter) == 0
 }
 
@@ -407,7 +364,7 @@ fn counter(filter: &Filter) -> Option<String> {
         return None;
     }
     if given(filter) == 0 {
-        return Some("certificates".to_owned());
+        return Some(ALL.to_owned());
     }
     if given(filter) > 1 {
         return None;

@@ -93,6 +93,37 @@ pub(crate) async fn other_totals_stop_at_their_limit_or_count_exactly(db: &Db) {
     }
 }
 
+pub(crate) async fn many_of_a_status_are_listed_as_few_are(db: &Db) {
+    const MANY: usize = 5_200;
+    let mut unit = Unit::new();
+    for n in 0..MANY {
+        let days = if n % 100 == 0 { -1 } else { 89 };
+        let id = format!("cert_{:05}", n * 7919 % MANY);
+        let dated = Certificate { not_before: Some(day(days - 90)), not_after: Some(day(days)), ..certificate(&id) };
+        certificates::insert(&mut unit, &dated);
+    }
+    db.commit(unit).await.expect("stored");
+    for (status, count) in [(Status::Expired, MANY / 100), (Status::Active, MANY - MANY / 100)] {
+        for sort in [Sort::Status, Sort::Name] {
+            let filter = Filter { status: Some(status), ..Filter::default() };
+            let rows = page(db, &filter, sort, false, 2_000).await;
+            assert_eq!(rows.len(), count, "{status:?} by {sort:?}");
+            assert!(rows.is_sorted_by(|one, next| one.id < next.id), "{status:?} by {sort:?}");
+        }
+    }
+    for descending in [false, true] {
+        let mut rows = page(db, &Filter::default(), Sort::Status, descending, 3_000).await;
+        if descending {
+            rows.reverse();
+        }
+        let ends = |certificate: &Certificate| (certificate.not_after, certificate.id.clone());
+        assert_eq!(rows.len(), MANY);
+        assert!(rows.is_sorted_by_key(ends), "expired ones come first");
+        let ask = Page { sort: Sort::Status, descending, offset: MANY as u64 - 3, after: None, limit: 9 };
+        assert_eq!(certificates::page(db, &Filter::default(), &ask, now()).await.expect("read").len(), 3);
+    }
+}
+
 /// All rows of a list, read page by page.
 async fn page(db: &Db, filter: &Filter, sort: Sort, descending: bool, limit: u64) -> Vec<Certificate> {
     let mut seen: Vec<Certificate> = Vec::new();
