@@ -1,9 +1,10 @@
 //! Keys on agents, slow issuers, failures and time: the engine on both databases, with a clock that moves when it is told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use certctl_app::App;
 use certctl_app::certificates::{Created, NewCertificate};
 use certctl_connector::ErrorClass;
 use certctl_domain::certificate::{RenewalState, Status};
@@ -220,25 +221,57 @@ async fn five_hundred_certificates_live_on(world: &TestWorld) {
         }
     });
     let created = futures::future::join_all(creations).await;
-    let short: Vec<CertificateId> = created
-        .into_iter()
-        .filter(|(profile, _)| matches!(*profile, "prof-10m" | "prof-1h"))
-        .map(|(_, id)| id)
-        .collect();
-    work(world, &mut agents).await;
+    let replicas = [world.app.clone(), world.replica("server-b").await];
+    let mut renewals = 0;
+    work(world, &replicas, &mut agents, &mut renewals).await;
+    assert_eq!(served(&agents), 500, "every certificate is served");
+    renewals_are_planned_as_ruled(world, &created).await;
     let begin = world.app.now();
-    run_until(world, &mut agents, begin + Duration::from_secs(86_400), Duration::from_secs(30)).await;
+    let day = begin + Duration::from_secs(86_400);
+    run_until(world, &replicas, &mut agents, day, Duration::from_secs(60), &mut renewals).await;
+    let short: Vec<&CertificateId> =
+        created.iter().filter(|(profile, _)| matches!(*profile, "prof-10m" | "prof-1h")).map(|(_, id)| id).collect();
     for id in &short {
+        // Half of ten minutes, and two thirds of an hour, at the latest.
+        let versions = world.app.certificate_versions(&world.admin(), id, 0, 1).await.expect("listed").total;
+        assert!(versions >= 24 * 60 / 42, "{id} was renewed {versions} times in a day");
         world.app.certificate_archive(&world.admin(), id, None, true).await.expect("archived");
     }
+    let of_a_day = renewals;
+    assert!(of_a_day >= 10 * 24 * 60 / 6 + 10 * 24 * 60 / 42, "{of_a_day} open renewals were looked at in a day");
     for agent in &mut agents {
-        agent.served.retain(|(certificate, _), _| !short.contains(certificate));
+        agent.served.retain(|(certificate, _), _| !short.contains(&certificate));
     }
-    run_until(world, &mut agents, begin + Duration::from_secs(60 * 86_400), Duration::from_secs(1_800)).await;
-    let served: usize = agents.iter().map(|agent| agent.served.len()).sum();
-    assert_eq!(served, 480, "every certificate is served");
+    let end = begin + Duration::from_secs(60 * 86_400);
+    run_until(world, &replicas, &mut agents, end, Duration::from_secs(3_600), &mut renewals).await;
+    assert_eq!(served(&agents), 480, "every certificate is served");
+    assert!(renewals > of_a_day, "none was renewed after the first day");
 }
 
+fn served(agents: &[TestAgent]) -> usize {
+    agents.iter().map(|agent| agent.served.len()).sum()
+}
+
+/// A third of the life before the end, or half of less than an hour, and up to a tenth of that earlier (rulings §4).
+async fn renewals_are_planned_as_ruled(world: &TestWorld, created: &[(&'static str, CertificateId)]) {
+    let mut parts: HashMap<&str, BTreeSet<u128>> = HashMap::new();
+    for (profile, id) in created {
+        let life = LIVES.iter().find(|(name, _)| name == profile).map_or(0, |(_, seconds)| *seconds);
+        let window = Duration::from_secs(30 * 86_400);
+        let share = if life < 3_600 { 2 } else { 3 };
+        let lead = window.min(Duration::from_secs(life) / share).as_micros();
+        let view = world.app.certificate_get(&world.admin(), id).await.expect("there");
+        let (end, renew_at) = (view.certificate.not_after.expect("issued"), view.renew_at.expect("planned"));
+        let ahead = end.duration_since(renew_at).as_micros();
+        assert!(ahead >= lead && ahead <= lead + lead / 10, "{profile}: {id} is due {ahead} µs ahead of its end");
+        parts.entry(profile).or_default().insert((ahead - lead) * 20 / (lead / 10));
+    }
+    for (profile, parts) in parts {
+        assert!(parts.len() >= 3, "{profile}: all at once, in {parts:?} of 20 parts of the jitter");
+    }
+}
+
+/// Profiles and the seconds they allow.
 const LIVES: [(&str, u64); 7] = [
     ("prof-10m", 600),
     ("prof-1h", 3_600),
@@ -260,19 +293,25 @@ fn population() -> Vec<&'static str> {
     all
 }
 
-async fn work(world: &TestWorld, agents: &mut [TestAgent]) {
-    loop {
-        let mut done = world.app.renewal_pass().await.expect("a pass").moved;
-        let works = agents.iter_mut().map(|agent| agent.work(&world.app));
-        done += futures::future::join_all(works).await.into_iter().sum::<usize>();
-        if done == 0 {
-            return;
-        }
-    }
+/// Both servers plan at once, and the agents whose turn it is do what there is. Adds how many renewals were open.
+async fn work(world: &TestWorld, replicas: &[App; 2], agents: &mut [TestAgent], renewals: &mut usize) {
+    let passes = tokio::join!(replicas[0].renewal_pass(), replicas[1].renewal_pass());
+    passes.0.and(passes.1).expect("both pass");
+    let open = open_renewals(world).await;
+    *renewals += open.len();
+    let asked = agents.iter_mut().filter(|agent| open.iter().any(|(_, holder)| *holder == agent.id.as_str()));
+    futures::future::join_all(asked.map(|agent| agent.work(&replicas[0]))).await;
 }
 
 /// Jumps to where something is due, with all that is due within `window` of it.
-async fn run_until(world: &TestWorld, agents: &mut [TestAgent], end: Timestamp, window: Duration) {
+async fn run_until(
+    world: &TestWorld,
+    replicas: &[App; 2],
+    agents: &mut [TestAgent],
+    end: Timestamp,
+    window: Duration,
+    renewals: &mut usize,
+) {
     for step in 0_u32.. {
         let next = certctl_store::identities::next_due(&world.db.db).await.expect("asked").unwrap_or(end);
         if next >= end {
@@ -282,27 +321,27 @@ async fn run_until(world: &TestWorld, agents: &mut [TestAgent], end: Timestamp, 
         for (what, (_, ends)) in agents.iter().flat_map(|agent| &agent.served) {
             assert!(*ends > world.app.now(), "{} expired at {}", what.0, ends.to_rfc3339());
         }
-        work(world, agents).await;
+        work(world, replicas, agents, renewals).await;
         if step % 20 == 0 {
             world.settle().await;
-            one_renewal_each(world).await;
         }
     }
 }
 
-async fn one_renewal_each(world: &TestWorld) {
+/// The identities that are being issued or renewed: each once.
+async fn open_renewals(world: &TestWorld) -> BTreeSet<(String, String)> {
     let open = certctl_jobs::Filter {
         states: certctl_jobs::State::ALL.into_iter().filter(|state| !state.is_terminal()).collect(),
         ..Default::default()
     };
-    let mut seen: HashMap<(Option<String>, String), u32> = HashMap::new();
+    let mut seen = BTreeSet::new();
     for job in certctl_jobs::jobs(&world.db.db, &open, None, 0, 1_000).await.expect("listed") {
         if job.kind != "Deployment" {
-            let count = seen.entry((job.certificate_id.clone(), job.agent_id.clone().unwrap_or_default())).or_default();
-            *count += 1;
-            assert_eq!(*count, 1, "two open renewals of {:?}", job.certificate_id);
+            let identity = (job.certificate_id.unwrap_or_default(), job.agent_id.unwrap_or_default());
+            assert!(seen.insert(identity.clone()), "two open renewals of {identity:?}");
         }
     }
+    seen
 }
 
 /// 500 jobs on one database and two servers: each is signed once.

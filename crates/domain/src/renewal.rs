@@ -29,7 +29,8 @@ pub fn lead(lifetime: Duration, policy: &RenewalPolicy) -> Duration {
 /// so that a fleet issued together does not renew together.
 #[must_use]
 pub fn renew_at(id: &CertificateId, not_before: Timestamp, not_after: Timestamp, policy: &RenewalPolicy) -> Timestamp {
-    let lead = lead(not_after.duration_since(not_before), policy);
+    // Its last second belongs to the validity (RFC 5280 §4.1.2.5): a certificate of an hour is not one of less than an hour.
+    let lead = lead(not_after.duration_since(not_before) + Duration::from_secs(1), policy);
     not_after - lead - jitter(id.as_str(), lead / 10)
 }
 
@@ -74,12 +75,16 @@ pub fn slow_retry(identity: &Identity, now: Timestamp) -> Duration {
     DAY.min(left / 4)
 }
 
-/// A share of `most`, the same for the same text (FNV-1a: spread, not secrecy).
+/// A share of `most`, the same for the same text: spread, not secrecy. FNV-1a, and the finaliser of MurmurHash3 behind it, without
+/// which texts that differ in their last characters only would get nearly the same share.
 fn jitter(text: &str, most: Duration) -> Duration {
-    let hash = text
+    let mut hash = text
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    let share = (hash >> 32) as u32;
+    for factor in [0xff51_afd7_ed55_8ccd, 0xc4ce_b9fe_1a85_ec53] {
+        hash = (hash ^ (hash >> 33)).wrapping_mul(factor);
+    }
+    let share = ((hash ^ (hash >> 33)) >> 32) as u32;
     most.mul_f64(f64::from(share) / f64::from(u32::MAX))
 }
 
@@ -107,7 +112,7 @@ mod tests {
         for (lifetime, expected) in rows {
             assert_eq!(lead(Duration::from_secs(lifetime), &policy), Duration::from_secs(expected), "{lifetime}");
             let start = Timestamp::from_unix_secs(1_000_000);
-            let end = start + Duration::from_secs(lifetime);
+            let end = start + Duration::from_secs(lifetime - 1);
             let at = renew_at(&id(), start, end, &policy);
             let slack = end.duration_since(at);
             assert!(slack >= Duration::from_secs(expected), "{lifetime}: renewed too late");
@@ -119,10 +124,14 @@ mod tests {
     fn jitter_differs_between_certificates_and_is_stable() {
         let policy = policy();
         let (start, end) = (Timestamp::from_unix_secs(0), Timestamp::from_unix_secs(90 * 86_400));
-        let instants: std::collections::BTreeSet<_> = (0..100)
-            .map(|n| renew_at(&CertificateId::parse(&format!("cert-{n}")).expect("id"), start, end, &policy))
-            .collect();
-        assert!(instants.len() > 95, "only {} different instants", instants.len());
+        let (earliest, jitter) = (end - Duration::from_secs(33 * 86_400), Duration::from_secs(3 * 86_400));
+        let mut tenths = [0; 10];
+        for n in 0..1_000 {
+            let at = renew_at(&CertificateId::parse(&format!("cert-{n}")).expect("id"), start, end, &policy);
+            let tenth = at.duration_since(earliest).as_micros() * 10 / jitter.as_micros();
+            tenths[usize::try_from(tenth).expect("small").min(9)] += 1;
+        }
+        assert!(tenths.iter().all(|count| (60..140).contains(count)), "1,000 spread over the jitter: {tenths:?}");
         assert_eq!(renew_at(&id(), start, end, &policy), renew_at(&id(), start, end, &policy));
     }
 
