@@ -6,7 +6,8 @@ use certctl_domain::audit::{Action, Event};
 use certctl_domain::ids::{KeyId, RoleId};
 use certctl_domain::permission::{Permission, Role};
 use certctl_domain::refusal::Refusals;
-use certctl_store::roles::{DEMO_ACTOR, keep_administrator};
+use certctl_pki::Timestamp;
+use certctl_store::roles::{DEMO_ACTOR, Grant, keep_administrator};
 
 use super::Auth;
 use super::keys::{grant, parse_expiry, require_no_escalation};
@@ -32,11 +33,11 @@ impl Auth {
         Role::parse(id.as_str()).ok_or_else(|| Error::missing("role", id))
     }
 
-    /// Gives a role to the actor of a key name. Where it holds it already, the grant that lasts longer stands.
+    /// Gives a role to the actor of a key name, or a later end to one that it holds.
     ///
     /// # Errors
     /// [`Error::Denied`]; [`Error::Missing`] for an unknown name; [`Error::Refused`]; [`Error::Forbidden`] when the role holds
-    /// more than the caller.
+    /// more than the caller; [`Error::Conflict`] when the actor holds it for longer.
     pub async fn role_grant(&self, caller: &Caller, name: &str, role_id: &str, expires_at: Option<&str>) -> Result<()> {
         caller.require(Permission::AuthRoleAssign)?;
         let app = self.app();
@@ -46,6 +47,12 @@ impl Auth {
         let expires_at = parse_expiry(expires_at, app.now(), &mut refusals);
         refusals.into_result()?;
         require_no_escalation(caller, role)?;
+        require_no_longer(
+            &certctl_store::roles::grants_of(app.db(), &actor, app.now()).await?,
+            name,
+            role,
+            expires_at,
+        )?;
         let mut unit = Unit::new();
         certctl_store::roles::grant_insert(&mut unit, &grant(self, caller, &actor, role, expires_at));
         let event = Event::new(Action::RoleGranted, name)
@@ -148,4 +155,21 @@ impl Removal<'_> {
 pub(super) fn role_of(id: &str) -> std::result::Result<Role, String> {
     let known: Vec<&str> = Role::ALL.into_iter().map(Role::id).collect();
     Role::parse(id).ok_or_else(|| format!("role {id:?} does not exist; known are {}", known.join(", ")))
+}
+
+/// A grant is never shortened by another one.
+fn require_no_longer(held: &[Grant], name: &str, role: Role, expires_at: Option<Timestamp>) -> Result<()> {
+    let Some(expires_at) = expires_at else { return Ok(()) };
+    let held = held.iter().find(|grant| grant.role_id.as_str() == role.id());
+    let until = match held.map(|grant| grant.expires_at) {
+        Some(None) => "without an end".to_owned(),
+        Some(Some(end)) if end > expires_at => format!("until {}", end.to_rfc3339()),
+        _ => return Ok(()),
+    };
+    let message = format!(
+        "{name} holds {} {until}; revoke that first, then give it until {}",
+        role.id(),
+        expires_at.to_rfc3339()
+    );
+    Err(Error::Conflict { code: "granted_for_longer", message, details: Vec::new() })
 }

@@ -203,19 +203,29 @@ impl App {
 
     /// Waits a while for a job that was just asked for, so that a quick issuer is answered at once.
     pub(crate) async fn created_within(&self, certificate: Certificate, job: JobId) -> Result<Created> {
-        let deadline = tokio::time::Instant::now() + self.settings().answer_within;
+        let within = self.settings().answer_within;
+        let (deadline, last_look) = (tokio::time::Instant::now() + within, (self.now() + within).unix_micros());
         let mut wakes = self.db().notifier().subscribe();
         let topic = issued_topic(&job);
         loop {
             let late = tokio::time::Instant::now() >= deadline;
             // Before the version: a job that has ended by now has one.
-            let state = certctl_jobs::job(self.db(), job.as_str()).await?.map(|job| job.state);
+            let now = certctl_jobs::job(self.db(), job.as_str()).await?;
             let version = certctl_store::versions::issued_of_job(self.db(), &job).await?;
             if let Some(version) = version {
                 let certificate = certctl_store::certificates::after_issue(certificate, &version, self.now());
                 return Ok(Created { certificate, version: Some(version), job_id: Some(job), renew_at: None });
             }
-            let works = matches!(state, Some(State::Pending | State::Claimed | State::Running));
+            let works = now.is_some_and(|job| match job.state {
+                State::Pending | State::Claimed | State::Running => true,
+                State::AwaitingIssuer => job.not_before <= last_look,
+                State::AwaitingApproval
+                | State::AwaitingCsr
+                | State::Succeeded
+                | State::Failed
+                | State::Expired
+                | State::Cancelled => false,
+            });
             if !works || late {
                 return Ok(Created { certificate, version: None, job_id: Some(job), renew_at: None });
             }

@@ -63,9 +63,10 @@ impl App {
         }
     }
 
-    /// Whether an order was given its time.
-    pub(crate) fn is_order_over(&self, version: &Version) -> bool {
-        self.now().duration_since(version.created_at) > self.settings().order_timeout
+    /// How long an order may still be waited for; nothing when it was given its time.
+    pub(crate) fn order_time_left(&self, version: &Version) -> Option<Duration> {
+        let left = self.settings().order_timeout.checked_sub(self.now().duration_since(version.created_at))?;
+        (!left.is_zero()).then_some(left)
     }
 
     async fn issuance_ordered(
@@ -77,7 +78,7 @@ impl App {
         poll_after: Duration,
         now: Timestamp,
     ) -> Result<Attempt, Failure> {
-        if self.is_order_over(&plan.version) {
+        if self.order_time_left(&plan.version).is_none() {
             let message =
                 format!("order {order} was not answered within {} s", self.settings().order_timeout.as_secs());
             return Err(Failure::new(FailureClass::Expired, message));

@@ -132,7 +132,7 @@ impl App {
         let mut unit = Unit::new();
         let again = failure.class.is_retryable()
             && match (failed.back_to, failed.reserved) {
-                (BackTo::Issuer, Some(version)) => !self.is_order_over(version),
+                (BackTo::Issuer, Some(version)) => self.order_time_left(version).is_some(),
                 (BackTo::Issuer | BackTo::Work | BackTo::Request, _) => failed.attempt < failed.max_attempts,
             };
         // An external issuer may have the order: the next attempt repeats it under the same id instead of placing another.

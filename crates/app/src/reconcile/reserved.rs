@@ -157,23 +157,28 @@ impl App {
         Ok(())
     }
 
-    /// What became of an order whose job has ended: what the issuer signs for it all the same must be on record.
+    /// What became of an order whose job has ended: what the issuer signs for it all the same must be on record. The issuer is
+    /// asked once more when the order's time is over.
     async fn order_left(&self, version: &Version) -> Result<Left> {
         let (Some(id), Some(order)) = (&version.issuer_id, &version.order_ref) else {
             return Err(Error::internal("an order names its issuer"));
         };
-        if self.is_order_over(version) {
-            return Ok(Left::Nothing(format!("order {order} was not answered in its time")));
-        }
+        let waits = |left: Left| match self.order_time_left(version) {
+            None => Left::Nothing(format!("order {order} was not answered in its time")),
+            Some(time) => match left {
+                Left::Pending(pause) => Left::Pending(pause.min(time)),
+                left => left,
+            },
+        };
         let engine = self.engine(id).await?;
         let Engine::External { issuer, .. } = engine.as_ref() else {
             return Err(Error::internal("a CA of ours takes no orders"));
         };
-        let order = OrderRef::new("issuer", order)?;
+        let placed = OrderRef::new("issuer", order)?;
         let cx = Cx { budget: ASK_LIMIT, idempotency_key: version.id.to_string(), now: self.now() };
-        match tokio::time::timeout(ASK_LIMIT, issuer.poll(&cx, &order)).await {
+        match tokio::time::timeout(ASK_LIMIT, issuer.poll(&cx, &placed)).await {
             Ok(Ok(Outcome::Issued(issued))) => Ok(Left::Signed(Box::new(issued.leaf))),
-            Ok(Ok(Outcome::Pending { poll_after, .. })) => Ok(Left::Pending(poll_pause(poll_after))),
+            Ok(Ok(Outcome::Pending { poll_after, .. })) => Ok(waits(Left::Pending(poll_pause(poll_after)))),
             Ok(Err(error)) => {
                 let failure = Failure::from(error);
                 if failure.class == FailureClass::Rejected {
@@ -181,11 +186,11 @@ impl App {
                 }
                 // A wrong credential is mended one day; only what the issuer itself refuses is over.
                 tracing::warn!(version.id = %version.id, issuer.id = %id, "what became of an order is not known: {}", failure.message);
-                Ok(Left::Pending(failure.retry_after.map_or(ASK_AGAIN, poll_pause)))
+                Ok(waits(Left::Pending(failure.retry_after.map_or(ASK_AGAIN, poll_pause))))
             }
             Err(_) => {
                 tracing::warn!(issuer.id = %id, "issuer {id} did not say within {} s what became of an order", ASK_LIMIT.as_secs());
-                Ok(Left::Silent)
+                Ok(waits(Left::Silent))
             }
         }
     }

@@ -260,6 +260,29 @@ pub(crate) async fn a_lasting_role_replaces_one_that_ends(world: &TestWorld) {
     assert!(roles(world, "bob").await.contains(&Role::Admin.id().to_owned()));
 }
 
+pub(crate) async fn a_role_is_never_shortened_in_silence(world: &TestWorld) {
+    let auth = open(world).await;
+    key(&auth, "bob", Role::Viewer, None).await;
+    let grant = async |hours: Option<u64>| {
+        let end = hours.map(|hours| (world.app.now() + Duration::from_secs(hours * 3_600)).to_rfc3339());
+        auth.role_grant(&world.admin(), "bob", Role::Operator.id(), end.as_deref()).await
+    };
+    let refused = |answer: certctl_app::Result<()>, until: &str| match answer {
+        Err(certctl_app::Error::Conflict { code: "granted_for_longer", message, .. }) => {
+            assert!(message.contains(until) && message.contains("revoke that first"), "{message}");
+        }
+        other => panic!("{other:?}"),
+    };
+    grant(Some(2)).await.expect("given");
+    let before = dump(world).await;
+    refused(grant(Some(1)).await, "until");
+    assert_eq!(dump(world).await, before);
+    grant(Some(2)).await.expect("said again");
+    grant(Some(3)).await.expect("later");
+    grant(None).await.expect("without an end");
+    refused(grant(Some(9)).await, "without an end");
+}
+
 pub(crate) async fn a_name_that_is_used_again_begins_without_roles(world: &TestWorld) {
     let auth = open(world).await;
     let soon = world.app.now() + Duration::from_secs(60);

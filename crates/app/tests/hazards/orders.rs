@@ -20,7 +20,12 @@ const MANY: usize = 7;
 const LONG: Duration = Duration::from_secs(30);
 
 async fn outside(world: &TestWorld, id: &'static str) -> Arc<SlowIssuer> {
-    let issuer = Arc::new(SlowIssuer::new(u32::MAX, Clock::now(world.clock.as_ref())));
+    outside_after(world, id, u32::MAX).await
+}
+
+/// An issuer that signs after so many polls.
+async fn outside_after(world: &TestWorld, id: &'static str, polls: u32) -> Arc<SlowIssuer> {
+    let issuer = Arc::new(SlowIssuer::new(polls, Clock::now(world.clock.as_ref())));
     world.outside_issuer(id, issuer.clone()).await;
     issuer
 }
@@ -125,6 +130,59 @@ pub(crate) async fn only_its_issuer_ends_an_order(world: &TestWorld) {
     let void = stored(world, &version).await;
     assert_eq!(void.state, VersionState::Void);
     assert!(void.void_reason.expect("why").contains("told to fail"));
+}
+
+pub(crate) async fn an_order_is_asked_for_once_more_when_its_time_is_over(world: &TestWorld) {
+    let (signs, waits) = (outside_after(world, "iss-signs", 2).await, outside(world, "iss-waits").await);
+    let (signed, waiting) = (called_off(world, "iss-signs", "a").await, called_off(world, "iss-waits", "b").await);
+    for issuer in [&signs, &waits] {
+        issuer.ask_again_after(Duration::from_secs(3_600));
+    }
+    let over = signed.created_at + Duration::from_secs(7 * 86_400);
+    world.clock.set(over - Duration::from_secs(60));
+    assert_eq!(passed(&world.app).await, (2, 0));
+    for version in [&signed, &waiting] {
+        assert_eq!(stored(world, version).await.poll_at, Some(version.created_at + Duration::from_secs(7 * 86_400)));
+    }
+    world.clock.set(over + Duration::from_secs(2));
+    let polls = (signs.polls(), waits.polls());
+    assert_eq!(passed(&world.app).await, (2, 2));
+    assert_eq!((signs.polls(), waits.polls()), (polls.0 + 1, polls.1 + 1), "asked once more");
+    let (signed, waiting) = (stored(world, &signed).await, stored(world, &waiting).await);
+    assert_eq!((signed.state, waiting.state), (VersionState::Void, VersionState::Void));
+    assert!(signed.certificate.is_some(), "what the issuer signed is on record");
+    assert_eq!(waiting.certificate, None);
+    assert!(waiting.void_reason.expect("why").contains("was not answered in its time"));
+}
+
+pub(crate) async fn whoever_asks_waits_for_an_issuer_that_soon_answers(world: &TestWorld) {
+    let issuer = outside_after(world, "iss-slow", 2).await;
+    let app = world.replica_with("server-b", |settings| settings.answer_within = LONG).await;
+    let ask = async |name: &str, pause: Duration| {
+        issuer.ask_again_after(pause);
+        let new = NewCertificate {
+            issuer_id: "iss-slow".into(),
+            csr_pem: Some(csr(&format!("{name}.example"))),
+            ..TestWorld::wanted(name)
+        };
+        let (caller, ended) = (world.admin(), std::cell::Cell::new(false));
+        let asked = async {
+            let created = app.certificate_create_and_issue(&caller, new).await;
+            ended.set(true);
+            created.expect("created").version
+        };
+        let served = async {
+            wait::until("it is answered", LONG * 2, async || {
+                world.app.run_due().await.expect("jobs run");
+                world.clock.advance(Duration::from_secs(1));
+                ended.get().then_some(())
+            })
+            .await;
+        };
+        tokio::join!(asked, served).0
+    };
+    assert!(ask("soon", Duration::from_secs(2)).await.is_some(), "it is answered within the time");
+    assert!(ask("late", LONG * 2).await.is_none(), "it wishes to be asked later");
 }
 
 pub(crate) async fn a_stop_of_the_server_waits_for_no_issuer(world: &TestWorld) {
