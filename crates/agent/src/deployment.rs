@@ -12,7 +12,7 @@ use certctl_connector::{
     error::sanitise,
     target::{Change, StepOutcome, StepRecord, Verification},
 };
-use certctl_pki::{Certificate, San, pem};
+use certctl_pki::{Certificate, San, Timestamp, pem};
 use certctl_wire::{DeployResult, DeployStep, JobStatusReport, WorkItem};
 
 use crate::{
@@ -28,7 +28,7 @@ use crate::{
 pub(crate) async fn carry_out(runtime: &Arc<Runtime>, work: Work, item: WorkItem) {
     let turn = runtime.turn(item.target_id.as_deref().unwrap_or_default());
     let _turn = turn.lock().await;
-    if !begun(runtime, &work).await {
+    if !begun(runtime, &work, &item).await {
         return;
     }
     let started = Instant::now();
@@ -56,8 +56,9 @@ pub(crate) async fn carry_out(runtime: &Arc<Runtime>, work: Work, item: WorkItem
 }
 
 /// The first report also asks whether the lease still holds; without that nothing is touched. A server that cannot answer
-/// now is asked again: whether the job was lost meanwhile is what it says then.
-pub(crate) async fn begun(runtime: &Runtime, work: &Work) -> bool {
+/// now is asked again until the lease is over: then it gives the job out again.
+pub(crate) async fn begun(runtime: &Runtime, work: &Work, item: &WorkItem) -> bool {
+    let lease_until = Timestamp::parse_rfc3339(&item.lease_until).ok();
     let mut backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(15));
     loop {
         let error = match runtime.link.job_report(&work.job, &running(&runtime.held(work))).await {
@@ -70,7 +71,8 @@ pub(crate) async fn begun(runtime: &Runtime, work: &Work) -> bool {
             return false;
         }
         tracing::warn!(%error, job.id = work.job, "not begun yet: the server cannot be asked whether this job is ours");
-        if !runtime.sleep(backoff.next()).await {
+        let over = lease_until.is_some_and(|end| (runtime.clock)() >= end);
+        if over || !runtime.sleep(backoff.next()).await {
             return false;
         }
     }

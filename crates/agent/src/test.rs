@@ -16,7 +16,7 @@ use crate::{
 
 /// Does what the job asks for, and puts the result into the outbox.
 pub(crate) async fn carry_out(runtime: &Arc<Runtime>, work: Work, item: WorkItem) {
-    if !begun(runtime, &work).await {
+    if !begun(runtime, &work, &item).await {
         return;
     }
     let started = Instant::now();

@@ -164,6 +164,12 @@ impl From<DbError> for Error {
                 message: format!("{entity} {id} has changed meanwhile; read it again"),
                 details: Vec::new(),
             },
+            // The attempt that a lease left behind is written once: somebody else ended the lease meanwhile.
+            DbError::Unique { ref table, .. } if table == "job_attempts" => Self::Conflict {
+                code: CHANGED_MEANWHILE,
+                message: "the job's lease has ended meanwhile; read it again".to_owned(),
+                details: Vec::new(),
+            },
             DbError::Unique { .. } | DbError::Reference { .. } => {
                 Self::Conflict { code: "conflict", message: error.to_string(), details: Vec::new() }
             }
