@@ -23,5 +23,5 @@ pub use enqueue::{NewJob, enqueue, enqueue_claimed, open_with_key, unless_open};
 pub use error::JobError;
 pub use job::{Attempt, Executor, Fence, Job, Lease};
 pub use list::{Cursor, Filter, attempts, count, job, jobs, last_of_certificate, open_of_certificates};
-pub use recover::{Recovery, held_by_agent, leases_expired, recover, recover_expired, stale};
+pub use recover::{Recovery, held_by_agent, leases_expired, recover, stale};
 pub use state::State;

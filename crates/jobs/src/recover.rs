@@ -83,25 +83,6 @@ pub fn recover(unit: &mut Unit, job: &Job, now: i64) -> Option<Recovery> {
     Some(Recovery::Again)
 }
 
-/// Recovers up to `limit` lost leases, each in its own unit; one whose holder came back meanwhile is left out.
-///
-/// # Errors
-/// Those of the connection, and of a row that cannot be read.
-pub async fn recover_expired(db: &Db, now: i64, limit: u64) -> Result<Vec<(Job, Recovery)>, DbError> {
-    let mut recovered = Vec::new();
-    for due in leases_expired(db, now, None, limit).await? {
-        let job = due.row?;
-        let mut unit = Unit::new();
-        let Some(recovery) = recover(&mut unit, &job, now) else { continue };
-        match db.commit(unit).await {
-            Ok(()) => recovered.push((job, recovery)),
-            Err(DbError::Moved { .. } | DbError::Unique { .. }) => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(recovered)
-}
-
 /// Open jobs of one kind, or of any, that have been in this state since before `before`, oldest first: those behind `after`.
 /// What is asked for in a loop has a partial index of its own, see `jobs_awaiting_csr_idx`.
 ///

@@ -5,7 +5,7 @@ use certctl_db::{Backend, Db, DbError, Unit};
 use certctl_jobs::lease::{self, Failure, Wait};
 use certctl_jobs::{
     Claim, Cursor, Executor, Filter, Job, JobError, Lease, NewJob, Recovery, State, attempts, claim, claim_for_agent,
-    count, enqueue, enqueue_claimed, job, jobs, open_with_key, recover_expired, schedule, stale, unless_open,
+    count, enqueue, enqueue_claimed, job, jobs, leases_expired, open_with_key, recover, schedule, stale, unless_open,
 };
 use certctl_testkit::db::TestDb;
 
@@ -32,6 +32,20 @@ async fn put(db: &Db, new: NewJob, now: i64) -> Result<(), DbError> {
     let mut unit = Unit::new();
     enqueue(&mut unit, new, now);
     db.commit(unit).await
+}
+
+/// Recovers each lease that ran out, as the reconciler does.
+async fn recovered(db: &Db, now: i64) -> Vec<(Job, Recovery)> {
+    let mut recovered = Vec::new();
+    for due in leases_expired(db, now, None, 10).await.expect("listed") {
+        let job = due.row.expect("it can be read");
+        let mut unit = Unit::new();
+        if let Some(recovery) = recover(&mut unit, &job, now) {
+            db.commit(unit).await.expect("recovered");
+            recovered.push((job, recovery));
+        }
+    }
+    recovered
 }
 
 async fn add(db: &Db, id: &str) {
@@ -140,8 +154,8 @@ async fn an_open_key_is_taken_until_its_job_ends(db: &Db) {
 async fn a_lost_epoch_changes_nothing(db: &Db) {
     add(db, "j").await;
     let first = take_one(db, 10).await;
-    assert_eq!(recover_expired(db, 109, 10).await.expect("none"), []);
-    let recovered = recover_expired(db, 110, 10).await.expect("one");
+    assert_eq!(recovered(db, 109).await, []);
+    let recovered = recovered(db, 110).await;
     assert_eq!(recovered[0].1, Recovery::Again);
     let second = take_one(db, 111).await;
     assert_eq!((second.attempt, second.epoch), (2, 2));
@@ -166,7 +180,7 @@ async fn a_lost_epoch_changes_nothing(db: &Db) {
 async fn the_last_lost_lease_fails_the_job(db: &Db) {
     put(db, NewJob { max_attempts: 1, ..new_job("j") }, 1).await.expect("enqueued");
     take_one(db, 10).await;
-    assert_eq!(recover_expired(db, 200, 10).await.expect("one")[0].1, Recovery::Failed);
+    assert_eq!(recovered(db, 200).await[0].1, Recovery::Failed);
     let job = get(db, "j").await;
     assert_eq!(
         (job.state, job.error_class.as_deref(), job.completed_at),
@@ -178,7 +192,7 @@ async fn an_extended_lease_is_not_recovered(db: &Db) {
     add(db, "j").await;
     let lease = take_one(db, 10).await;
     lease::extend_lease(db, &lease, 500).await.expect("extended");
-    assert_eq!(recover_expired(db, 200, 10).await.expect("none"), []);
+    assert_eq!(recovered(db, 200).await, []);
     apply(db, |unit| lease::request_cancel(unit, &lease.fence())).await.expect("asked");
     lease::extend_lease(db, &lease, 600).await.expect("extended");
     let reason = Failure { class: "rejected".to_owned(), error: "called off".to_owned() };
@@ -281,7 +295,7 @@ async fn inline_work_is_recovered_like_any_other(db: &Db) {
     let lease = enqueue_claimed(&mut unit, new_job("j"), "request", 50, 10);
     db.commit(unit).await.expect("enqueued");
     assert_eq!(take(db, 20).await, []);
-    assert_eq!(recover_expired(db, 50, 10).await.expect("one").len(), 1);
+    assert_eq!(recovered(db, 50).await.len(), 1);
     assert!(apply(db, |unit| lease::succeed(unit, &lease, 60)).await.is_err());
     assert_eq!(take_one(db, 60).await.attempt, 2);
 }

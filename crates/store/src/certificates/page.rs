@@ -113,10 +113,13 @@ pub async fn page(db: &Db, filter: &Filter, page: &Page, now: Timestamp) -> Resu
     let Some(key) = sort_key(page.sort) else { return status::page(db, filter, page, now).await };
     let order = if page.descending { Order::Desc } else { Order::Asc };
     let mut find = Entity::find().filter(condition(filter, now));
-    if let Some(status) = filter.status
-        && status::are_few(db, status, now).await?
-    {
-        status::among_few(QuerySelect::query(&mut find), status, now);
+    if let Some(status) = filter.status {
+        if status::are_few(db, status, now).await? {
+            status::among_few(QuerySelect::query(&mut find), status, now);
+        } else if page.sort == Sort::NotAfter {
+            // Where all of a status end before or after all others, the walk begins there.
+            find = find.filter(status::near(status, now));
+        }
     }
     if let Some((value, id)) = &page.after {
         find = find.filter(past(&key, value.as_ref(), id, page.descending));

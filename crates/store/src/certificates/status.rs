@@ -119,8 +119,8 @@ pub(super) fn near(status: Status, now: Timestamp) -> SimpleExpr {
 fn near_text(status: Status, now: Timestamp) -> String {
     let at = micros(now);
     let (end, turn) = (end(), turn());
-    match status {
-        Status::Archived => "certificates.archived_at IS NOT NULL".to_owned(),
+    let met = match status {
+        Status::Archived => return "certificates.archived_at IS NOT NULL".to_owned(),
         Status::Revoked => "certificates.revoked_at IS NOT NULL".to_owned(),
         Status::Expired => format!("{end} <= {at}"),
         Status::RenewalInProgress => format!("certificates.id IN (SELECT j.certificate_id FROM jobs j WHERE {OPEN})"),
@@ -130,7 +130,8 @@ fn near_text(status: Status, now: Timestamp) -> String {
         Status::Pending => format!("{end} >= {NEVER}"),
         Status::Expiring => format!("{turn} > {} AND {turn} < {}", 3 * (at - month()), 3 * at),
         Status::Active => format!("{turn} >= {}", 3 * at),
-    }
+    };
+    format!("certificates.archived_at IS NULL AND {met}")
 }
 
 /// When it ends; as `certificates_not_after_idx` has it.
