@@ -1,4 +1,5 @@
-//! Input that must be refused: the answer names the field, and everything that is stored is as before, but for audit events.
+//! Input that must be refused: the answer names the field, and everything that is stored is as before, but for the record of
+//! the refusal.
 
 use std::process::Command;
 use std::time::Duration;
@@ -70,42 +71,54 @@ async fn requests_that_no_ca_should_sign(backend: Backend) {
     let huge =
         format!("-----BEGIN CERTIFICATE REQUEST-----\n{}-----END CERTIFICATE REQUEST-----\n", "AAAA\n".repeat(20_000));
     let mut cases = vec![
-        ("no PEM", "not a request".to_owned()),
-        ("PEM of nothing", "-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n".to_owned()),
-        ("a broken signature", tampered(&good)),
-        ("an oversized request", huge),
-        ("a request for another name", csr("b.example")),
+        ("no PEM", "not a request".to_owned(), "PEM"),
+        (
+            "PEM of nothing",
+            "-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----\n".to_owned(),
+            "DER",
+        ),
+        ("a broken signature", tampered(&good), "proof of possession"),
+        ("an oversized request", huge, "at most"),
+        ("a request for another name", csr("b.example"), "b.example"),
     ];
-    match (openssl_csr(&["-newkey", "rsa:1024", "-sha256"]), openssl_csr(&["-newkey", "rsa:2048", "-sha1"])) {
-        (Some(weak), Some(sha1)) => cases.extend([("a weak key", weak), ("a SHA-1 signature", sha1)]),
-        _ => certctl_testkit::skip!("no openssl on this machine", "openssl"),
-    }
-    for (what, csr_pem) in cases {
+    let made = |bits, hash| openssl_csr(&["-newkey", bits, hash]);
+    let (Some(weak), Some(sha1), Some(strong)) =
+        (made("rsa:1024", "-sha256"), made("rsa:2048", "-sha1"), made("rsa:2048", "-sha256"))
+    else {
+        certctl_testkit::skip!("no openssl on this machine", "openssl")
+    };
+    cases.extend([("a weak key", weak, "1024"), ("a SHA-1 signature", sha1, "SHA-256 or better")]);
+    let asks = |csr_pem: String| {
         let mut body = certificate("a.example");
         body["csr_pem"] = csr_pem.into();
-        refused(&server, what, "POST", ISSUE, &body, &["csr_pem"]).await;
+        body
+    };
+    for (what, csr_pem, why) in cases {
+        refused(&server, what, &asks(csr_pem), "csr_pem", why).await;
     }
-    accepted(&server).await;
+    for csr_pem in [good, strong] {
+        server.https.send(As::Key(&server.admin), "POST", ISSUE, Some(&asks(csr_pem))).await.ok("a good request");
+    }
 }
 
 async fn names_that_nobody_may_have(backend: Backend) {
     let Some(server) = TestServer::start(backend).await else { return };
     let strict = json!({ "id": "strict", "name": "strict", "allow_wildcards": false });
     server.made("profiles", &strict).await;
-    for (what, name) in [
-        ("a control character", "a\u{7}.example"),
-        ("a line break", "a.example\nb.example"),
-        ("a wildcard that the profile forbids", "*.a.example"),
-        ("a wildcard within a label", "w*.a.example"),
-        ("a wildcard that is not leftmost", "a.*.example"),
-        ("mixed scripts", "p\u{430}ypal.example"),
-        ("an empty label", "a..example"),
-        ("an unassigned punycode", "xn--a.example"),
+    for (what, name, why) in [
+        ("a control character", "a\u{7}.example", "U+0007"),
+        ("a line break", "a.example\nb.example", "U+000A"),
+        ("a wildcard that the profile forbids", "*.a.example", "strict"),
+        ("a wildcard within a label", "w*.a.example", "the whole first label"),
+        ("a wildcard that is not leftmost", "a.*.example", "the whole first label"),
+        ("mixed scripts", "p\u{430}ypal.example", "mixes scripts"),
+        ("an empty label", "a..example", "empty label"),
+        ("an unassigned punycode", "xn--a.example", "IDNA"),
     ] {
         let mut body = certificate_with_csr("a.example");
         body["certificate_profile_id"] = json!("strict");
         body["sans"] = json!([name, "a.example"]);
-        refused(&server, what, "POST", ISSUE, &body, &["sans[0]"]).await;
+        refused(&server, what, &body, "sans[0]", why).await;
     }
     accepted(&server).await;
 }
@@ -127,7 +140,7 @@ async fn bodies_that_are_not_understood(backend: Backend) {
         ("the issuer of identities", with("issuer_id", json!("iss-agents")), "issuer_id"),
         ("no name", with("name", json!("")), "name"),
     ] {
-        refused(&server, what, "POST", ISSUE, &body, &[field]).await;
+        refused(&server, what, &body, field, "").await;
     }
     let before = server.database.dump().await;
     let send = |body: Vec<u8>| server.https.try_send(As::Key(&server.admin), "POST", ISSUE, &[], Some(body));
@@ -195,12 +208,15 @@ async fn keys_that_open_nothing(backend: Backend) {
 }
 
 /// Sends what must be refused, and looks at the answer and at everything stored.
-async fn refused(server: &TestServer, what: &str, method: &str, path: &str, body: &Value, fields: &[&str]) {
+async fn refused(server: &TestServer, what: &str, body: &Value, field: &str, why: &str) {
     let before = server.database.dump().await;
-    let answer = server.https.send(As::Key(&server.admin), method, path, Some(body)).await;
+    let answer = server.https.send(As::Key(&server.admin), "POST", ISSUE, Some(body)).await;
     assert!(matches!(answer.status, 400 | 422), "{what}: {answer:?}");
-    let named = answer.fields();
-    assert!(fields.iter().all(|field| named.iter().any(|name| name == field)), "{what}: {fields:?} in {answer:?}");
+    let body = answer.json();
+    let told = body["details"].as_array().into_iter().flatten().any(|detail| {
+        detail["field"] == field && detail["message"].as_str().is_some_and(|message| message.contains(why))
+    });
+    assert!(told, "{what}: {field} and {why:?} in {answer:?}");
     assert_unchanged(what, &before, &server.database.dump().await);
 }
 

@@ -20,8 +20,8 @@ use crate::support::server::{OUTSIDE, Setup, TestServer, certificate_with_csr};
 const PROGRAM: &str = env!("CARGO_BIN_EXE_certctl-test-server");
 /// Clients that ask at the same time, each for two certificates, one after the other.
 const CLIENTS: usize = 4;
-/// The step is passed this often before the kill, so that something was received.
-const NTH: usize = 4;
+/// The step that kills is passed this often. No client asks twice at the same time, so one of them had its answer before.
+const NTH: usize = CLIENTS + 1;
 /// How often the issuer outside is asked before it answers.
 const POLLS: u32 = 2;
 /// Longer than the lease of a job whose worker died, and than it takes until a reservation without work is nobody's.
@@ -66,6 +66,7 @@ async fn killed_at(backend: Backend, step: Step) {
     let received: Vec<Value> = join_all((0..CLIENTS).map(|client| ask(&server, step, client))).await.concat();
     let killed = server.process().end(step.point(), Duration::from_secs(60)).await;
     assert_eq!(killed.signal(), Some(9), "the server did not pass {step:?}: {killed}");
+    assert!(!received.is_empty(), "{step:?}: nothing was received before the kill");
 
     server.restart(&[]).await;
     let database = &server.database;
