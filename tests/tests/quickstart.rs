@@ -7,12 +7,13 @@ mod https;
 mod openssl;
 #[path = "support/process.rs"]
 mod process;
+#[path = "support/quickstart.rs"]
+mod quickstart;
 
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use certctl_pki::cert::ExtendedKeyUsage;
 use certctl_pki::chain::{ChainError, validate};
@@ -20,143 +21,17 @@ use certctl_pki::{Certificate, Timestamp};
 use certctl_testkit::https::{Authority, Purpose};
 use certctl_testkit::wait;
 use certctl_wire::QuickstartSummary;
-use rustix::process::{Pid, Signal, getpgid, kill_process};
+use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
 use https::{As, Https};
-use openssl::{Fetched, fetch, verify};
-use process::{Process, shipped};
+use openssl::verify;
+use quickstart::{Admin, Home, Quickstart, SERVED_WITHIN, assert_gone, now, told};
 
-const SERVED_WITHIN: Duration = Duration::from_secs(120);
 /// Ruled; a certificate of ten minutes is renewed in the middle of its life.
 const RENEWED_WITHIN: Duration = Duration::from_secs(8 * 60);
 /// Long enough to be deployed and verified.
 const SHORT_SECONDS: u64 = 30;
-
-/// A quickstart that holds after its summary.
-struct Quickstart {
-    process: Process,
-    summary: QuickstartSummary,
-    home: Home,
-}
-
-/// Where quickstarts are run: the program, and a directory that goes with the test.
-struct Home {
-    program: PathBuf,
-    directory: tempfile::TempDir,
-    /// Of the data directory.
-    name: String,
-}
-
-impl Home {
-    /// `None` (noted as skipped) without the program.
-    fn new() -> Option<Self> {
-        let program = shipped("certctl")?;
-        Some(Self { program, directory: tempfile::tempdir().expect("a temporary directory"), name: "data".to_owned() })
-    }
-
-    fn path(&self) -> &Path {
-        self.directory.path()
-    }
-
-    fn data(&self) -> PathBuf {
-        self.path().join(&self.name)
-    }
-
-    /// What the processes of a quickstart have logged.
-    fn logs(&self) -> String {
-        let read = |name: &str| std::fs::read_to_string(self.data().join("logs").join(name)).unwrap_or_default();
-        ["server.log", "agent.log", "endpoint.log"].map(|name| format!("--- {name}\n{}", read(name))).concat()
-    }
-
-    /// Starts `certctl quickstart` on the one data directory, with a log of its own.
-    fn run(&self, name: &str, args: &[&str]) -> Process {
-        let data = self.data().display().to_string();
-        let args = [&["quickstart", "--data-dir", &data], args].concat();
-        let home = ("HOME".to_owned(), self.path().display().to_string());
-        Process::start(&self.program, &args, &[home], &self.path().join(name))
-    }
-
-    /// Starts one and waits until it has proved its certificate.
-    async fn start(self, name: &str) -> Quickstart {
-        let mut process = self.run(name, &["--once", "--hold", "900", "--port", "0"]);
-        let summary = wait::until("the summary of a quickstart", SERVED_WITHIN, async || {
-            let text = process.output();
-            if !text.ends_with('\n') {
-                assert!(process.ended().is_none(), "quickstart ended:\n{}\n{text}", process.log());
-                return None;
-            }
-            Some(
-                serde_json::from_str(&text)
-                    .unwrap_or_else(|error| panic!("{error}: {text}\n{}{}", process.log(), self.logs())),
-            )
-        })
-        .await;
-        Quickstart { process, summary, home: self }
-    }
-}
-
-impl Quickstart {
-    async fn start() -> Option<Self> {
-        Some(Home::new()?.start("quickstart.log").await)
-    }
-
-    fn path(&self) -> &Path {
-        self.home.path()
-    }
-
-    fn ca(&self) -> Certificate {
-        Certificate::parse_pem(&std::fs::read_to_string(&self.summary.ca).expect("ca.pem")).expect("a certificate")
-    }
-
-    fn served(&self) -> Fetched {
-        fetch(&self.summary.served.endpoint, &self.summary.served.server_name)
-    }
-
-    /// Ctrl-C; looks at how it ends.
-    async fn interrupt(mut self) -> Home {
-        let children = self.children();
-        let began = Instant::now();
-        self.process.signal(Signal::INT);
-        let ended = self.process.end("a quickstart that was interrupted", Duration::from_secs(10)).await;
-        assert_eq!(ended.code(), Some(0), "{}", self.process.log());
-        assert!(began.elapsed() <= Duration::from_secs(5), "{:?}", began.elapsed());
-        assert_gone(&children);
-        self.home
-    }
-
-    /// Its processes, by name. Each lives, and leads a group of its own.
-    fn children(&self) -> Vec<(String, Pid)> {
-        let log = self.process.log();
-        let told = log.lines().find_map(|line| line.trim().strip_prefix("processes ")).expect("its processes");
-        let children: Vec<(String, Pid)> = told
-            .split(", ")
-            .map(|one| {
-                let (name, pid) = one.split_once(' ').expect("a name and a number");
-                (name.to_owned(), pid.parse().ok().and_then(Pid::from_raw).expect("a process id"))
-            })
-            .collect();
-        assert_eq!(children.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["server", "endpoint", "agent"]);
-        for (name, pid) in &children {
-            assert!(is_alive(*pid), "the {name}, process {pid:?}, does not live");
-            assert_ne!(pid.as_raw_nonzero().get().unsigned_abs(), self.process.id());
-        }
-        children
-    }
-
-    /// Runs `certctl` with the context that quickstart has written.
-    fn certctl(&self, args: &[&str]) -> String {
-        let output = Command::new(&self.home.program)
-            .args(args)
-            .env_clear()
-            .env("HOME", self.path())
-            .env("CERTCTL_CONFIG", self.home.data().join("cli.toml"))
-            .output()
-            .expect("certctl runs");
-        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-}
 
 #[tokio::test]
 async fn a_certificate_is_issued_served_and_renewed() {
@@ -409,6 +284,48 @@ async fn a_data_directory_that_was_moved_goes_on_where_it_is_now() {
 }
 
 #[tokio::test]
+async fn once_ends_by_itself_after_its_summary() {
+    let Some(home) = Home::new() else { return };
+    let mut process = home.run("quickstart.log", &["--once", "--port", "0"]);
+    let ended = process.end("a quickstart that nothing holds", SERVED_WITHIN).await;
+    assert_eq!(ended.code(), Some(0), "{}\n{}", process.log(), home.logs());
+    let text = process.output();
+    assert_eq!(text.lines().count(), 1, "{text}");
+    let summary: QuickstartSummary = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    assert!(summary.ok && !summary.serial.is_empty(), "{text}");
+    assert_gone(&told(&process.log()));
+}
+
+#[tokio::test]
+async fn without_once_it_runs_on_a_port_of_choice_and_keeps_it() {
+    let Some(home) = Home::new() else { return };
+    let port = TcpListener::bind(("127.0.0.1", 0)).expect("a free port").local_addr().expect("an address").port();
+    let port = port.to_string();
+    for (name, args) in [("chosen.log", &["--port", &port][..]), ("kept.log", &[])] {
+        let mut process = home.run(name, args);
+        wait::until("the last lines of a quickstart", SERVED_WITHIN, async || {
+            assert!(process.ended().is_none(), "quickstart ended:\n{}\n{}", process.log(), home.logs());
+            process.log().contains("It keeps renewing.").then_some(())
+        })
+        .await;
+        let log = process.log();
+        assert!(log.contains(&format!("https://localhost:{port}")), "{log}");
+        let ports = std::fs::read_to_string(home.data().join("ports.toml")).expect("ports.toml");
+        assert!(ports.contains(&format!("server = {port}\n")), "{ports}");
+        let children = told(&log);
+        let ca = std::fs::read_to_string(home.data().join("ca.pem")).expect("ca.pem");
+        let answer =
+            Https::new(port.parse().expect("a port"), &ca, None).send(As::Stranger, "GET", "/ready", None).await;
+        answer.ok("the server is at the port");
+        process.signal(Signal::INT);
+        let ended = process.end("a quickstart that was interrupted", Duration::from_secs(5)).await;
+        assert_eq!(ended.code(), Some(0), "{}", process.log());
+        assert_eq!(process.output(), "", "nothing was asked for on standard output");
+        assert_gone(&children);
+    }
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named_and_so_is_the_way_out() {
     let Some(home) = Home::new() else { return };
     let other = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
@@ -453,43 +370,4 @@ async fn an_executable_that_others_may_write_is_copied_first() {
     let policy = std::fs::read_to_string(quickstart.home.data().join("agent/policy.toml")).expect("the policy");
     assert!(policy.contains(&format!("[\"{copy}\", \"demo-endpoint\", \"reload\"")), "{policy}");
     quickstart.interrupt().await;
-}
-
-/// The administrator of a quickstart, over HTTPS.
-struct Admin {
-    https: Https,
-    key: String,
-}
-
-impl Admin {
-    fn of(quickstart: &Quickstart) -> Self {
-        let port = quickstart.summary.server.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
-        let key = std::fs::read_to_string(quickstart.home.data().join("admin.key")).expect("the administrator's key");
-        let https = Https::new(port.expect("a port"), &quickstart.ca().to_pem(), None);
-        Self { https, key: key.trim().to_owned() }
-    }
-
-    async fn send(&self, method: &str, path: &str, body: serde_json::Value) {
-        let answer = self.https.send(As::Key(&self.key), method, &format!("/api/v1/{path}"), Some(&body)).await;
-        answer.ok(path);
-    }
-}
-
-/// Fails if one of these processes lives.
-#[track_caller]
-fn assert_gone(processes: &[(String, Pid)]) {
-    for (name, pid) in processes {
-        assert!(!is_alive(*pid), "the {name}, process {pid:?}, was left");
-    }
-}
-
-/// Whether there is a process of this number that leads its group. `/proc` may be closed to whoever runs the tests.
-fn is_alive(pid: Pid) -> bool {
-    getpgid(Some(pid)) == Ok(pid)
-}
-
-#[expect(clippy::disallowed_methods, reason = "what is served is valid in real time")]
-fn now() -> Timestamp {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    Timestamp::from_unix_secs(i64::try_from(since.as_secs()).expect("a date"))
 }

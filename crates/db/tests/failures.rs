@@ -102,7 +102,7 @@ async fn a_second_writer_is_waited_for() {
 }
 
 #[tokio::test]
-async fn postgres_refusals_carry_their_state() {
+async fn refusals_of_postgresql_carry_their_state() {
     let Some(server) = postgres_url() else {
         certctl_testkit::skip!("no PostgreSQL on this machine", "postgresql");
     };

@@ -5,6 +5,7 @@
 //! demo/    what the certificate is installed in  logs/    one file per process
 //! ca.pem   anchor of the server's certificate    admin.key the administrator's key
 //! cli.toml context for the command line          ports.toml the ports, chosen once
+//! bin/     a copy of an executable that others may write
 //! ```
 
 use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};

@@ -1,16 +1,16 @@
-//! The program as an operator meets it: exit codes, files, signals.
+//! The program as an operator meets it: exit codes, files, signals. What it does alike on both databases is in modules of theirs;
+//! the rest is about what only an embedded database has (private files made at the first start, their lock, a certificate of its
+//! own, the token's file), or only a server (being away, being shared).
 
 mod support;
 
+use std::path::Path;
 use std::time::Duration;
 
-use certctl_db::{Backend, DbUrl};
+use certctl_db::Backend;
 use certctl_pki::San;
-use certctl_testkit::db::TestDb;
-use certctl_testkit::https::{Authority, Purpose};
 use certctl_testkit::wait::until;
-use secrecy::ExposeSecret;
-use support::{Serving, complaint, mode, run};
+use support::{Serving, Site, borrowed, complaint, mode, run};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -49,21 +49,6 @@ fn no_database_is_told_from_one_that_refuses() {
     assert!(complaint(&output).contains("CERTCTL_DATA_DIR"));
 }
 
-#[test]
-fn migrations_go_up_and_down_and_up() {
-    let (_home, data) = home();
-    let settings = [("CERTCTL_DATA_DIR", data.as_str())];
-    let printed = |args: &[&str]| {
-        let output = run(&settings, args);
-        assert!(output.status.success(), "{}", complaint(&output));
-        String::from_utf8(output.stdout).expect("UTF-8")
-    };
-    assert!(printed(&["--migrate-only"]).contains("pending: none"));
-    assert!(printed(&["migrate", "down", "--to", "0"]).contains("applied: none"));
-    assert!(printed(&["migrate", "status"]).contains("pending: 000001"));
-    assert!(printed(&["migrate", "up"]).contains("pending: none"));
-}
-
 #[tokio::test]
 async fn the_first_start_needs_no_setting_and_leaves_private_files() {
     let (_home, data) = home();
@@ -95,7 +80,7 @@ async fn the_first_start_needs_no_setting_and_leaves_private_files() {
 #[tokio::test]
 async fn the_token_file_is_there_while_nobody_could_administer() {
     let (_home, data) = home();
-    let token = std::path::Path::new(&data).join("bootstrap-token");
+    let token = Path::new(&data).join("bootstrap-token");
     let named = |keys| [("CERTCTL_DATA_DIR", data.as_str()), ("CERTCTL_API_KEYS_NAMED", keys)];
     let keys = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
     let [first, second] = keys.map(|key| format!("ops:{key}:admin"));
@@ -130,34 +115,80 @@ async fn a_later_start_keeps_the_certificate_unless_it_is_no_use() {
 }
 
 #[tokio::test]
-async fn files_are_read_again_on_a_signal_and_a_bad_pair_changes_nothing() {
-    let (home, data) = home();
-    let authority = Authority::new();
-    let (cert, key) = (home.path().join("tls.crt"), home.path().join("tls.key"));
-    let write = |pair: &certctl_testkit::https::Pair| {
-        std::fs::write(&cert, &pair.certificate_pem).expect("written");
-        std::fs::write(&key, &pair.key_pem).expect("written");
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(&key, private).expect("made private");
-    };
-    write(&authority.issue(Purpose::Server, &["localhost"], false));
-    let (cert_text, key_text) = (cert.display().to_string(), key.display().to_string());
-    let settings = [
-        ("CERTCTL_DATA_DIR", data.as_str()),
-        ("CERTCTL_SERVER_TLS_CERT_PATH", cert_text.as_str()),
-        ("CERTCTL_SERVER_TLS_KEY_PATH", key_text.as_str()),
-    ];
+async fn two_servers_on_one_postgresql_share_it() {
+    let Some(site) = Site::open(Backend::Postgres).await else { return };
+    let settings = site.settings(&[]);
+    let settings = borrowed(&settings);
+    let (one, two) = tokio::join!(Serving::start(&settings), Serving::start(&settings));
+    assert!(one.is_ready() && two.is_ready());
+    for server in [one, two] {
+        let (status, log) = server.stop();
+        assert_eq!(status.code(), Some(0), "{log}");
+    }
+}
+
+async fn a_check_of_the_configuration_touches_nothing(site: &Site) {
+    let check = |more: &[(&'static str, &str)]| run(&borrowed(&site.settings(more)), &["--check-config"]);
+    let accepted = check(&[]);
+    assert!(accepted.status.success(), "{}", complaint(&accepted));
+    let refused = check(&[("CERTCTL_CONFIG_ENCRYPTION_KEY", "short"), ("CERTCTL_BOOTSTRAP_TOKEN", "short")]);
+    assert_eq!(refused.status.code(), Some(1));
+    let text = complaint(&refused);
+    assert!(text.contains("CERTCTL_CONFIG_ENCRYPTION_KEY") && text.contains("CERTCTL_BOOTSTRAP_TOKEN"), "{text}");
+    assert!(!Path::new(&site.path("data")).exists(), "a directory was made");
+    std::fs::create_dir(site.path("data")).expect("a directory, for a look at an embedded database");
+    assert!(printed(site, &["migrate", "status"]).contains("applied: none"));
+}
+
+async fn migrations_go_up_and_down_and_up(site: &Site) {
+    assert!(printed(site, &["--migrate-only"]).contains("pending: none"));
+    assert!(printed(site, &["--migrate-only"]).contains("pending: none"), "a second time");
+    assert!(printed(site, &["migrate", "down", "--to", "0"]).contains("applied: none"));
+    assert!(printed(site, &["migrate", "status"]).contains("pending: 000001"));
+    assert!(printed(site, &["migrate", "up"]).contains("pending: none"));
+}
+
+async fn a_server_comes_back_to_what_it_left(site: &Site) {
+    let settings = site.settings(&[]);
+    let settings = borrowed(&settings);
+    let began = Serving::start(&settings).await;
+    let served = served_fingerprint(began.port).await;
+    assert!(printed(site, &["migrate", "status"]).contains("pending: none"), "a server migrates by itself");
+    let (status, log) = began.stop();
+    assert_eq!(status.code(), Some(0), "{log}");
+    assert!(log.contains("stopped"), "{log}");
+    assert!(!Path::new(&site.path("data/bootstrap-token")).exists(), "the token is the environment's");
+
+    let other = site.settings(&[("CERTCTL_CONFIG_ENCRYPTION_KEY", "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=")]);
+    let refused = run(&borrowed(&other), &[]);
+    assert_eq!(refused.status.code(), Some(1), "it cannot open what the first start has sealed");
+    assert!(complaint(&refused).contains("CERTCTL_CONFIG_ENCRYPTION_KEY"), "{}", complaint(&refused));
+
+    let again = Serving::start(&settings).await;
+    assert_eq!(served_fingerprint(again.port).await, served);
+    let looked = run(&settings, &["doctor"]);
+    let said = String::from_utf8_lossy(&looked.stdout);
+    for good in ["configuration", "data directory", "database", "schema"] {
+        assert!(said.lines().any(|line| line.starts_with(&format!("ok    {good} "))), "{good}: {said}");
+    }
+    let (status, log) = again.stop();
+    assert_eq!(status.code(), Some(0), "{log}");
+}
+
+async fn files_are_read_again_on_a_signal_and_a_bad_pair_changes_nothing(site: &Site) {
+    let settings = site.settings(&[]);
+    let settings = borrowed(&settings);
     let server = Serving::start(&settings).await;
     let first = served_fingerprint(server.port).await;
 
-    write(&authority.issue(Purpose::Server, &["localhost"], false));
+    site.write(&site.pair(false));
     server.signal("HUP");
     let second = until("the new pair is served", PATIENCE, async || {
         Some(served_fingerprint(server.port).await).filter(|served| *served != first)
     })
     .await;
 
-    write(&authority.issue(Purpose::Server, &["localhost"], true));
+    site.write(&site.pair(true));
     server.signal("HUP");
     assert_eq!(served_fingerprint(server.port).await, second);
     let (status, log) = server.stop();
@@ -170,40 +201,32 @@ async fn files_are_read_again_on_a_signal_and_a_bad_pair_changes_nothing() {
     assert!(complaint(&refused).contains("CERTCTL_SERVER_TLS_CERT_PATH"), "{}", complaint(&refused));
 }
 
-#[tokio::test]
-async fn two_servers_share_one_postgresql() {
-    let Some(database) = TestDb::open_empty(Backend::Postgres).await else { return };
-    let DbUrl::Postgres(url) = &database.config.url else { unreachable!("PostgreSQL was asked for") };
-    let home = tempfile::tempdir().expect("a temporary directory");
-    let authority = Authority::new();
-    let pair = authority.issue(Purpose::Server, &["localhost"], false);
-    let path = |name: &str| home.path().join(name).display().to_string();
-    let (cert, key) = (path("tls.crt"), path("tls.key"));
-    std::fs::write(&cert, &pair.certificate_pem).expect("written");
-    std::fs::write(&key, &pair.key_pem).expect("written");
-    std::fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("made private");
-    let settings = [
-        ("CERTCTL_DATABASE_URL", url.expose_secret()),
-        ("CERTCTL_CONFIG_ENCRYPTION_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="),
-        ("CERTCTL_BOOTSTRAP_TOKEN", "a-token-that-is-long-enough"),
-        ("CERTCTL_SERVER_TLS_CERT_PATH", cert.as_str()),
-        ("CERTCTL_SERVER_TLS_KEY_PATH", key.as_str()),
-        ("CERTCTL_DATABASE_MAX_CONNS", "5"),
-    ];
-    let (one, two) = tokio::join!(Serving::start(&settings), Serving::start(&settings));
-    assert!(one.is_ready() && two.is_ready());
-    let wrong = [
-        settings[0],
-        ("CERTCTL_CONFIG_ENCRYPTION_KEY", "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="),
-        settings[2],
-        settings[3],
-        settings[4],
-    ];
-    let refused = run(&wrong, &[]);
-    assert_eq!(refused.status.code(), Some(1));
-    assert!(complaint(&refused).contains("CERTCTL_CONFIG_ENCRYPTION_KEY"), "{}", complaint(&refused));
-    for server in [one, two] {
-        let (status, log) = server.stop();
-        assert_eq!(status.code(), Some(0), "{log}");
-    }
+/// What the program prints, which must succeed.
+fn printed(site: &Site, args: &[&str]) -> String {
+    let output = run(&borrowed(&site.settings(&[])), args);
+    assert!(output.status.success(), "{args:?}: {}", complaint(&output));
+    String::from_utf8(output.stdout).expect("UTF-8")
 }
+
+/// Runs each named test on both databases.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test] async fn $test() {
+                if let Some(site) = super::Site::open(certctl_db::Backend::Sqlite).await { super::$test(&site).await; }
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test] async fn $test() {
+                if let Some(site) = super::Site::open(certctl_db::Backend::Postgres).await { super::$test(&site).await; }
+            })*
+        }
+    };
+}
+
+on_both!(
+    a_check_of_the_configuration_touches_nothing,
+    migrations_go_up_and_down_and_up,
+    a_server_comes_back_to_what_it_left,
+    files_are_read_again_on_a_signal_and_a_bad_pair_changes_nothing,
+);

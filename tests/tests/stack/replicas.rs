@@ -53,14 +53,24 @@ async fn a_server_stopped_past_its_lease_cannot_complete_what_it_lost() {
     let before = server.database.dump().await;
     assert!(server.database.count("job_attempts WHERE outcome = 'lost'").await > 0, "no lease ran out");
     second.signal(Signal::CONT);
-    // It is back when it serves again, and has then tried to write what it held.
-    let log = second.log().len();
-    wait::until("the second server goes on", Duration::from_secs(60), async || {
-        (second.log().len() > log || second.ended().is_some()).then_some(())
-    })
-    .await;
+    // What it held when it was stopped is another's now. It goes on with it all the same, and is refused.
+    let held = format!("job_attempts WHERE outcome = 'lost' AND worker LIKE '%-{}-%'", second.id());
+    let held = server.database.texts(&format!("SELECT job_id FROM {held}")).await;
+    assert!(!held.is_empty(), "the second server lost nothing");
+    for job in &held {
+        let line = wait::until("the second server is refused what it lost", Duration::from_secs(60), async || {
+            assert!(second.ended().is_none(), "the second server ended:\n{}", second.log());
+            let refused = format!("job {job} was left where it stood");
+            second.log().lines().find(|line| line.contains(&refused)).map(str::to_owned)
+        })
+        .await;
+        // The job is at a later epoch, and the attempt of this one is on record as lost.
+        let causes = ["has changed meanwhile", "the same job_id, lease_epoch exists"];
+        assert!(causes.iter().any(|cause| line.contains(cause)), "{line}");
+    }
     second.signal(Signal::TERM);
-    second.end("the second server", Duration::from_secs(30)).await;
+    let ended = second.end("the second server", Duration::from_secs(30)).await;
+    assert_eq!(ended.code(), Some(0), "{}", second.log());
     assert_each_issued_once(&server, 150).await;
     crate::support::database::assert_unchanged("a server that lost its lease", &before, &server.database.dump().await);
     assert!(server.process().ended().is_none());

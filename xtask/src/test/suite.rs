@@ -115,6 +115,7 @@ impl Run<'_> {
         self.space.give(&self.ledger)?;
         let names = list(self.suite)?;
         same_on_both(&names)?;
+        in_its_module(&names)?;
         let wanted = names.iter().filter(|name| self.filter.is_none_or(|filter| name.contains(filter)));
         let (apart, ordinary): (Vec<&String>, Vec<&String>) = wanted.partition(|name| Apart::of(name).is_some());
         if !ordinary.is_empty() {
@@ -227,6 +228,27 @@ fn same_on_both(names: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// A name that begins or ends with a database is one of two, and [`same_on_both`] sees the other only in a module. What only
+/// one database has is tested under a name that says so within.
+fn in_its_module(names: &[String]) -> Result<()> {
+    let of_one = |part: &str| {
+        let mut words = part.split('_');
+        let ends = [words.next(), words.next_back()];
+        ends.into_iter().flatten().any(|word| ["sqlite", "postgres", "postgresql"].contains(&word))
+    };
+    let stray = |name: &&String| {
+        let parts: Vec<&str> = name.split("::").collect();
+        !parts.contains(&"sqlite") && !parts.contains(&"postgres") && parts.iter().any(|part| of_one(part))
+    };
+    let strays: Vec<&String> = names.iter().filter(stray).collect();
+    if !strays.is_empty() {
+        bail!(
+            "tests of one database outside of the modules sqlite and postgres, where the other one would be missed: {strays:?}"
+        );
+    }
+    Ok(())
+}
+
 fn read_ledger(text: &str) -> Vec<Skip> {
     let mut seen = BTreeSet::new();
     let lines = text.lines().filter_map(|line| {
@@ -272,9 +294,25 @@ mod tests {
     #[test]
     fn a_test_on_one_database_only_is_named() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        assert!(same_on_both(&names(&["a::sqlite::x", "a::postgres::x", "postgres_is_asked", "b::y"])).is_ok());
+        assert!(same_on_both(&names(&["a::sqlite::x", "a::postgres::x", "b::y"])).is_ok());
         let refused = same_on_both(&names(&["a::sqlite::x", "a::postgres::x", "a::postgres::y"])).expect_err("lonely");
         assert!(refused.to_string().contains("a::*::y"), "{refused}");
+    }
+
+    #[test]
+    fn a_test_named_for_a_database_outside_of_its_module_is_refused() {
+        let check = |name: &str| in_its_module(&[name.to_owned()]);
+        for stray in
+            ["a::sqlite_keeps_rows", "postgres_keeps_rows", "a::rows_on_postgresql", "sqlite_rows::x", "a::x_sqlite"]
+        {
+            let refused = check(stray).expect_err("a stray");
+            assert!(refused.to_string().contains(stray), "{refused}");
+        }
+        for fine in
+            ["a::sqlite::x", "postgres::a::x", "a::sqlite::x_of_sqlite", "two_on_one_postgresql_share", "sqlited"]
+        {
+            check(fine).unwrap_or_else(|error| panic!("{error}"));
+        }
     }
 
     #[test]
@@ -293,9 +331,9 @@ mod tests {
     }
 
     /// What the fixture does where a database is `postgres`.
-    fn fixture(postgres: &str) -> Outcome {
+    fn fixture(program: &str, postgres: &str) -> Outcome {
         let space = Workspace::new().expect("a temporary directory");
-        let program = crate::root().join("xtask/fixtures/suite.sh");
+        let program = crate::root().join("xtask/fixtures").join(program);
         let suite = Suite { name: "fixture".to_owned(), program, directory: crate::root(), arguments: Vec::new() };
         let environment = [("FIXTURE_POSTGRES", postgres.to_owned())];
         run_all(&[suite], &space, &environment, None).pop().expect("one suite")
@@ -304,7 +342,7 @@ mod tests {
     #[test]
     fn a_run_without_a_database_or_root_passes_and_lists_what_it_skipped() {
         let root = rustix::process::geteuid().is_root();
-        let outcome = fixture("none");
+        let outcome = fixture("suite.sh", "none");
         let skipped: Vec<(&str, &str)> =
             outcome.skips.iter().map(|skip| (skip.test.as_str(), skip.package.as_str())).collect();
         let mut expected = vec![("rows::postgres::kept", "postgresql")];
@@ -318,8 +356,15 @@ mod tests {
     }
 
     #[test]
+    fn a_suite_with_a_stray_test_fails_without_running() {
+        let outcome = fixture("stray.sh", "there");
+        assert_eq!((outcome.passed, outcome.failed), (0, 1), "{}", outcome.output);
+        assert!(outcome.output.contains("rows::are_kept_on_postgres"), "{}", outcome.output);
+    }
+
+    #[test]
     fn what_fails_is_counted_and_shown() {
-        let outcome = fixture("broken");
+        let outcome = fixture("suite.sh", "broken");
         assert_eq!(outcome.failed, 1);
         assert!(outcome.output.contains("test result: FAILED"), "{}", outcome.output);
     }

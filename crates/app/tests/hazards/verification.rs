@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use certctl_app::Error;
 use certctl_app::agents::{Report, Task, Verification, WorkItem};
-use certctl_db::Unit;
+use certctl_db::{DbError, Unit};
 use certctl_domain::ids::CertificateId;
 use certctl_domain::target::{Mapping, MappingState, VerifyStatus};
 use certctl_jobs::State;
@@ -162,28 +162,42 @@ pub(crate) async fn a_handshake_beside_the_result_overwrites_nothing(world: &Tes
 pub(crate) async fn a_result_beside_a_change_is_never_refused_for_it(world: &TestWorld) {
     let agent = TestAgent::add(world, "agt-a").await;
     let replica = world.replica("server-b").await;
-    for round in 0..12 {
+    // How often the change came first, and how often the report.
+    let (mut completed, mut failed) = ([0, 0], [0, 0]);
+    let mut round = 0;
+    while round < 12 || [completed, failed].as_flattened().contains(&0) {
+        assert!(round < 100, "one of two always comes first: completed {completed:?}, failed {failed:?}");
         let (certificate, item) = deployment_of(world, &agent, &format!("c{round}")).await;
         let (caller, job_id, epoch) = (agent.caller(), id(&item.job), Some(item.job.lease_epoch));
         let result = Report { served_fingerprint: Some(wanted(&item)), lease_epoch: epoch, ..Report::default() };
         let failure = Report { error: Some("no room".to_owned()), lease_epoch: epoch, ..Report::default() };
         let before = mapping(world, &certificate, &agent.target()).await;
         let change = async {
+            // A little later in each pair of rounds, so that it meets every moment of the report.
+            for _ in 0..round / 2 {
+                certctl_store::mappings::of_certificate(replica.db(), &certificate).await.expect("read");
+            }
             let mut unit = Unit::new();
             let after = Mapping { state: MappingState::Failed, ..before.clone() };
             certctl_store::mappings::advance(&mut unit, &before, &after);
-            // Whichever of the two comes first.
-            let _ = replica.db().commit(unit).await;
+            match replica.db().commit(unit).await {
+                Ok(()) => 0,
+                Err(DbError::Moved { .. }) => 1,
+                Err(error) => panic!("round {round}: {error}"),
+            }
         };
         if round % 2 == 0 {
-            let (told, ()) = tokio::join!(world.app.agent_job_completed(&caller, &job_id, &result), change);
+            let (told, first) = tokio::join!(world.app.agent_job_completed(&caller, &job_id, &result), change);
             told.expect("the result is taken");
+            completed[first] += 1;
             assert_eq!(job(world, &item.job.id).await.state, State::Succeeded, "round {round}");
         } else {
-            let (told, ()) = tokio::join!(world.app.agent_job_failed(&caller, &job_id, &failure), change);
+            let (told, first) = tokio::join!(world.app.agent_job_failed(&caller, &job_id, &failure), change);
             told.expect("the failure is taken");
+            failed[first] += 1;
             assert_eq!(job(world, &item.job.id).await.state, State::Pending, "round {round}");
         }
+        round += 1;
     }
 }
 

@@ -64,7 +64,7 @@ fn few_chunk_sizes_serve_any_number_of_rows() {
 
 /// The planner must look rows up by key, whatever it believes of the table's size.
 #[tokio::test]
-async fn sqlite_finds_changed_rows_by_their_key() {
+async fn changed_rows_are_found_by_their_key_where_sqlite_plans() {
     let mut connection = SqliteConnection::connect("sqlite::memory:").await.expect("SQLite opens");
     let ddl = "CREATE TABLE jobs (id TEXT NOT NULL PRIMARY KEY, state TEXT, attempt BIGINT, lease_epoch BIGINT, completed_at BIGINT)";
     sqlx::query(ddl).execute(&mut connection).await.expect("the table is made");

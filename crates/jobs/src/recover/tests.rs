@@ -24,12 +24,16 @@ async fn what_waits_has_its_index(backend: Backend) {
     }
 }
 
-#[tokio::test]
-async fn sqlite_what_waits_has_its_index() {
-    what_waits_has_its_index(Backend::Sqlite).await;
+mod sqlite {
+    #[tokio::test]
+    async fn what_waits_has_its_index() {
+        super::what_waits_has_its_index(certctl_db::Backend::Sqlite).await;
+    }
 }
 
-#[tokio::test]
-async fn postgres_what_waits_has_its_index() {
-    what_waits_has_its_index(Backend::Postgres).await;
+mod postgres {
+    #[tokio::test]
+    async fn what_waits_has_its_index() {
+        super::what_waits_has_its_index(certctl_db::Backend::Postgres).await;
+    }
 }

@@ -41,7 +41,7 @@ fn systemd_names_the_data_directory_unless_somebody_else_does() {
 }
 
 #[test]
-fn postgresql_needs_everything_that_replicas_share_and_says_all_of_it_at_once() {
+fn on_postgresql_everything_that_replicas_share_is_needed_and_all_of_it_named_at_once() {
     let problems = refusals(&[("CERTCTL_DATABASE_URL", "postgres://u:secret@localhost/certctl")]);
     for name in ["CERTCTL_CONFIG_ENCRYPTION_KEY", "CERTCTL_SERVER_TLS_CERT_PATH", "CERTCTL_BOOTSTRAP_TOKEN"] {
         assert!(problems.iter().any(|problem| problem.starts_with(name)), "{name} in {problems:?}");

@@ -7,7 +7,11 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
+use certctl_db::{Backend, DbUrl};
+use certctl_testkit::db::TestDb;
+use certctl_testkit::https::{Authority, Pair, Purpose};
 use certctl_testkit::wait::until;
+use secrecy::ExposeSecret as _;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_certctl-server");
 
@@ -32,6 +36,69 @@ pub(crate) fn run(settings: &[(&str, &str)], args: &[&str]) -> Output {
 /// What an ended program said on standard error.
 pub(crate) fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// A directory and a database of one server's own, and what a server on them is started with.
+pub(crate) struct Site {
+    directory: tempfile::TempDir,
+    authority: Authority,
+    database: Option<TestDb>,
+}
+
+impl Site {
+    /// On SQLite nothing is there yet, on PostgreSQL an empty database. `None` (noted as skipped) without a PostgreSQL.
+    pub(crate) async fn open(backend: Backend) -> Option<Self> {
+        let database = match backend {
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(TestDb::open_empty(backend).await?),
+        };
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let this = Self { directory, authority: Authority::new(), database };
+        this.write(&this.pair(false));
+        Some(this)
+    }
+
+    /// A path of its directory.
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    /// Everything that PostgreSQL needs, and the certificate from files; then `more`.
+    pub(crate) fn settings(&self, more: &[(&'static str, &str)]) -> Vec<(&'static str, String)> {
+        let mut all = vec![
+            ("CERTCTL_DATA_DIR", self.path("data")),
+            ("CERTCTL_SERVER_TLS_CERT_PATH", self.path("tls.crt")),
+            ("CERTCTL_SERVER_TLS_KEY_PATH", self.path("tls.key")),
+            ("CERTCTL_CONFIG_ENCRYPTION_KEY", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".to_owned()),
+            ("CERTCTL_BOOTSTRAP_TOKEN", "a-token-that-is-long-enough-for-all".to_owned()),
+        ];
+        if let Some(database) = &self.database {
+            let DbUrl::Postgres(url) = &database.config.url else { unreachable!("PostgreSQL was asked for") };
+            all.push(("CERTCTL_DATABASE_URL", url.expose_secret().to_owned()));
+            all.push(("CERTCTL_DATABASE_MAX_CONNS", "5".to_owned()));
+        }
+        all.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+        all.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        all
+    }
+
+    /// A pair for the listener, of now or of the past.
+    pub(crate) fn pair(&self, past: bool) -> Pair {
+        self.authority.issue(Purpose::Server, &["localhost"], past)
+    }
+
+    /// Puts a pair where the settings say.
+    pub(crate) fn write(&self, pair: &Pair) {
+        std::fs::write(self.path("tls.crt"), &pair.certificate_pem).expect("written");
+        std::fs::write(self.path("tls.key"), &pair.key_pem).expect("written");
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        std::fs::set_permissions(self.path("tls.key"), private).expect("made private");
+    }
+}
+
+/// As the calls want them.
+pub(crate) fn borrowed<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    settings.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 /// A serving program.

@@ -9,6 +9,7 @@ use certctl_pki::Timestamp;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, LikeExpr, Query, SimpleExpr};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, FromQueryResult, Order, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect,
+    Select,
 };
 
 use super::status;
@@ -111,28 +112,37 @@ pub(super) const NEVER: i64 = 253_402_300_800_000_000;
 /// [`DbError`] when the database does not answer.
 pub async fn page(db: &Db, filter: &Filter, page: &Page, now: Timestamp) -> Result<Vec<Certificate>, DbError> {
     let Some(key) = sort_key(page.sort) else { return status::page(db, filter, page, now).await };
+    let among = match filter.status {
+        Some(status) if status::are_few(db, status, now).await? => Some(status),
+        Some(_) | None => None,
+    };
+    let rows = select(filter, page, key, among, now).all(db.read()).await.map_err(DbError::from)?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// One page in the order of `key`, read from the few that can be of the status `among`, or else from all.
+pub(super) fn select(
+    filter: &Filter,
+    page: &Page,
+    key: SimpleExpr,
+    among: Option<Status>,
+    now: Timestamp,
+) -> Select<Entity> {
     let order = if page.descending { Order::Desc } else { Order::Asc };
     let mut find = Entity::find().filter(condition(filter, now));
-    if let Some(status) = filter.status {
-        if status::are_few(db, status, now).await? {
-            status::among_few(QuerySelect::query(&mut find), status, now);
-        } else if page.sort == Sort::NotAfter {
-            // Where all of a status end before or after all others, the walk begins there.
-            find = find.filter(status::near(status, now));
-        }
+    match (filter.status, among) {
+        (_, Some(status)) => status::among_few(QuerySelect::query(&mut find), status, now),
+        // Where all of a status end before or after all others, the walk begins there.
+        (Some(status), None) if page.sort == Sort::NotAfter => find = find.filter(status::near(status, now)),
+        (Some(_) | None, None) => {}
     }
     if let Some((value, id)) = &page.after {
         find = find.filter(past(&key, value.as_ref(), id, page.descending));
     }
-    let rows = find
-        .order_by(key, order.clone())
+    find.order_by(key, order.clone())
         .order_by(Expr::col((Entity, Column::Id)), order)
         .offset(page.offset)
         .limit(page.limit + 1)
-        .all(db.read())
-        .await
-        .map_err(DbError::from)?;
-    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// The sort value of a certificate, for the cursor of the next page.
@@ -252,7 +262,7 @@ async fn work_rows(db: &Db, ids: &[&str], now: Timestamp) -> Result<Vec<Work>, D
 }
 
 /// What a list is ordered by; `None` where no expression is: statuses are listed one after the other.
-fn sort_key(sort: Sort) -> Option<SimpleExpr> {
+pub(super) fn sort_key(sort: Sort) -> Option<SimpleExpr> {
     let column = |column: Column| Expr::col((Entity, column));
     Some(match sort {
         Sort::CreatedAt => column(Column::CreatedAt),

@@ -25,12 +25,16 @@ async fn intents_have_their_index(backend: Backend) {
     assert!(!all.contains("_idx"), "a question without an index is told from one with: {all}");
 }
 
-#[tokio::test]
-async fn sqlite_intents_have_their_index() {
-    intents_have_their_index(Backend::Sqlite).await;
+mod sqlite {
+    #[tokio::test]
+    async fn intents_have_their_index() {
+        super::intents_have_their_index(certctl_db::Backend::Sqlite).await;
+    }
 }
 
-#[tokio::test]
-async fn postgres_intents_have_their_index() {
-    intents_have_their_index(Backend::Postgres).await;
+mod postgres {
+    #[tokio::test]
+    async fn intents_have_their_index() {
+        super::intents_have_their_index(certctl_db::Backend::Postgres).await;
+    }
 }
