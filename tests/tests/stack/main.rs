@@ -7,6 +7,7 @@ mod access;
 mod bad_input;
 mod boot;
 mod crash;
+mod crash_internal;
 mod deploy;
 mod drain;
 mod enrolment;

@@ -51,11 +51,24 @@ pub(crate) async fn token(server: &TestServer, ask: &Value) -> String {
     made["token"].as_str().expect("a token").to_owned()
 }
 
+/// A request for an identity.
+pub(crate) fn csr(name: &str, key: &PrivateKey) -> String {
+    Csr::build(key, Some(name), &[]).expect("a request").to_pem()
+}
+
 /// Asks to be admitted.
 pub(crate) async fn register(server: &TestServer, token: &str, name: &str, key: &PrivateKey) -> Answer {
-    let csr = Csr::build(key, Some(name), &[]).expect("a request").to_pem();
-    let body = json!({ "name": name, "hostname": "host.example", "csr_pem": csr }).to_string();
+    try_register(server, token, name, &csr(name, key)).await.expect("an answer")
+}
+
+/// The same with a request that may be sent again; an error is a connection that broke before the answer.
+pub(crate) async fn try_register(
+    server: &TestServer,
+    token: &str,
+    name: &str,
+    csr_pem: &str,
+) -> reqwest::Result<Answer> {
+    let body = json!({ "name": name, "hostname": "host.example", "csr_pem": csr_pem }).to_string();
     let headers = [("x-certctl-agent-bootstrap", token)];
-    let sent = server.https.try_send(As::Stranger, "POST", "/api/v1/agents/register", &headers, Some(body.into()));
-    sent.await.expect("an answer")
+    server.https.try_send(As::Stranger, "POST", "/api/v1/agents/register", &headers, Some(body.into())).await
 }

@@ -125,7 +125,7 @@ impl Setup {
     }
 
     /// The database, from beside the server.
-    async fn database(&self) -> Database {
+    pub(crate) async fn database(&self) -> Database {
         match &self.postgres_url {
             None => Database::sqlite(&self.path().join("data/certctl.db")).await,
             Some(url) => Database::postgres(url).await,
