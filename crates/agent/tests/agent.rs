@@ -195,6 +195,23 @@ async fn a_job_is_begun_as_soon_as_the_server_can_say_that_it_is_ours() {
     assert!(server.installed().is_some());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn work_that_cannot_be_begun_is_in_nobodys_way_when_its_lease_is_over() {
+    let server = Server::start().await;
+    server.world().lost.insert("status", usize::MAX);
+    server.world().leases_over = true;
+    // As many as are worked on at a time.
+    let stuck = ["job_1", "job_2", "job_3", "job_4"];
+    for job in stuck {
+        server.ask_for_test(job, &server.path("live/cert.pem"));
+    }
+    let agent = start(&server);
+    server.wait_until("each is asked for", |world| stuck.iter().all(|job| world.begun(job) > 0)).await;
+    server.ask_for_test("job_5", &server.path("live/cert.pem"));
+    server.wait_until("other work is taken up", |world| world.begun("job_5") > 0).await;
+    agent.stop().await.expect("clean end");
+}
+
 /// A pipe, and its writing end as soon as somebody reads at the other one.
 struct Pipe(PathBuf);
 

@@ -41,6 +41,8 @@ pub struct World {
     pub knows_no_resume: bool,
     pub retired: bool,
     pub results_refused: bool,
+    /// Work is given out under leases that are over.
+    pub leases_over: bool,
     /// Names written into certificates, if not those asked for.
     pub other_names: Option<Vec<San>>,
     pub identity_life: Duration,
@@ -123,6 +125,7 @@ impl World {
             knows_no_resume: false,
             retired: false,
             results_refused: false,
+            leases_over: false,
             other_names: None,
             identity_life: Duration::from_secs(30 * 86_400),
             config: Value::Null,
@@ -155,7 +158,7 @@ impl World {
             version_id: None,
             expected_fingerprint: None,
             lease_epoch: 0,
-            lease_until: ago(-i64::from(self.lease_seconds)).to_rfc3339(),
+            lease_until: ago(if self.leases_over { 1 } else { -90 }).to_rfc3339(),
         }
     }
 
