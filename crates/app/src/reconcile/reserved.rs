@@ -167,7 +167,7 @@ impl App {
             None => Left::Nothing(format!("order {order} was not answered in its time")),
             Some(time) => match left {
                 Left::Pending(pause) => Left::Pending(pause.min(time)),
-                left => left,
+                left @ (Left::Nothing(_) | Left::Signed(_) | Left::Silent) => left,
             },
         };
         let engine = self.engine(id).await?;
