@@ -96,8 +96,10 @@ async fn requests_that_no_ca_should_sign(backend: Backend) {
     for (what, csr_pem, why) in cases {
         refused(&server, what, &asks(csr_pem), "csr_pem", why).await;
     }
-    for csr_pem in [good, strong] {
-        server.https.send(As::Key(&server.admin), "POST", ISSUE, Some(&asks(csr_pem))).await.ok("a good request");
+    for (name, csr_pem) in [("ec", good), ("rsa", strong)] {
+        let mut body = asks(csr_pem);
+        body["name"] = name.into();
+        server.https.send(As::Key(&server.admin), "POST", ISSUE, Some(&body)).await.ok("a good request");
     }
 }
 
