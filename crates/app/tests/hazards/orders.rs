@@ -18,6 +18,8 @@ use crate::support::{csr, damage};
 /// More than are asked for at a time.
 const MANY: usize = 7;
 const LONG: Duration = Duration::from_secs(30);
+/// Whoever waits for an issuance looks once a second.
+const SEVERAL_LOOKS: Duration = Duration::from_millis(2_500);
 
 async fn outside(world: &TestWorld, id: &'static str) -> Arc<SlowIssuer> {
     outside_after(world, id, u32::MAX).await
@@ -165,13 +167,20 @@ pub(crate) async fn whoever_asks_waits_for_an_issuer_that_soon_answers(world: &T
             csr_pem: Some(csr(&format!("{name}.example"))),
             ..TestWorld::wanted(name)
         };
-        let (caller, ended) = (world.admin(), std::cell::Cell::new(false));
+        let (caller, ended, before) = (world.admin(), std::cell::Cell::new(false), issuer.orders().len());
         let asked = async {
             let created = app.certificate_create_and_issue(&caller, new).await;
             ended.set(true);
             created.expect("created").version
         };
         let served = async {
+            // The order is placed, and whoever asks looks at it while it lies at the issuer.
+            wait::until("it is placed", LONG, async || {
+                world.app.run_due().await.expect("jobs run");
+                (ended.get() || issuer.orders().len() > before).then_some(())
+            })
+            .await;
+            tokio::time::sleep(SEVERAL_LOOKS).await;
             wait::until("it is answered", LONG * 2, async || {
                 world.app.run_due().await.expect("jobs run");
                 world.clock.advance(Duration::from_secs(1));
